@@ -1,0 +1,1 @@
+//! Programs to read and run: `cargo run -p simplebank-examples --example quickstart`.

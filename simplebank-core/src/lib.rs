@@ -1,0 +1,34 @@
+//! The pure half of a bank: values in, decisions out.
+//!
+//! Nothing here waits, reads a clock, draws a random number or knows of a database. What may happen is decided here;
+//! the crate `simplebank` makes it happen.
+//!
+//! - [`Currency`], [`Amount`] and [`Balance`]: money as `i64` minor units, checked, exact to and from [`Decimal`].
+//! - [`account`]: customer and system accounts and their limits.
+//! - [`transfer`]: the decision that turns an [`Order`](transfer::Order) into a [`Posting`](transfer::Posting) whose two
+//!   entries sum to zero, or into a [`Rejection`].
+//! - [`ledger`]: the invariants of a finished ledger, checked row by row.
+//! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
+//! - [`Rejection`]: every business "no", with its stable code.
+
+#![deny(clippy::arithmetic_side_effects)]
+
+pub mod access;
+pub mod account;
+pub mod currency;
+pub mod id;
+pub mod ledger;
+pub mod money;
+pub mod rejection;
+pub mod session;
+pub mod text;
+pub mod transfer;
+pub mod user;
+
+pub use access::{Principal, Role};
+pub use account::Account;
+pub use currency::Currency;
+pub use id::{AccountId, SessionId, TokenId, TransferId, UserId};
+pub use money::{Amount, Balance};
+pub use rejection::Rejection;
+pub use rust_decimal::Decimal;
