@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt};
 use thiserror::Error;
 
 use crate::{
-    Account, AccountId, Balance, Currency, TransferId,
+    Account, AccountId, Balance, Currency, IdempotencyKey, TransferId, UserId,
     transfer::{Entry, Transfer},
 };
 
@@ -59,7 +59,7 @@ impl Invariant {
 }
 
 /// A row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// The accounts of a currency together.
     Currency(Currency),
@@ -69,6 +69,8 @@ pub enum Row {
     Transfer(TransferId),
     /// A row of `entries`.
     Entry(AccountId, i64),
+    /// A row of `idempotency`.
+    Record(UserId, IdempotencyKey),
 }
 
 impl fmt::Display for Row {
@@ -78,6 +80,7 @@ impl fmt::Display for Row {
             Self::Account(id) => write!(f, "account {id}"),
             Self::Transfer(id) => write!(f, "transfer {id}"),
             Self::Entry(account, version) => write!(f, "entry {version} of account {account}"),
+            Self::Record(owner, key) => write!(f, "idempotency key {key} of user {owner}"),
         }
     }
 }
@@ -108,15 +111,15 @@ pub fn check_posting(transfer: &Transfer, entries: &[Entry]) -> Result<(), Viola
     let [first, second] = entries else {
         return wrong(format!("has {} entries instead of 2", entries.len()));
     };
-    if transfer.from == transfer.to {
+    if transfer.from_account_id == transfer.to_account_id {
         return wrong("pays from an account to itself".to_owned());
     }
     let expected = [
-        (transfer.from, Balance::debit(transfer.amount)),
-        (transfer.to, Balance::credit(transfer.amount)),
+        (transfer.from_account_id, Balance::debit(transfer.amount)),
+        (transfer.to_account_id, Balance::credit(transfer.amount)),
     ];
     for (account, change) in expected {
-        let fits = |entry: &Entry| entry.account == account && entry.change == change;
+        let fits = |entry: &Entry| entry.account_id == account && entry.amount == change;
         if !fits(first) && !fits(second) {
             return wrong(format!(
                 "has no entry of {} minor units in account {account}",
@@ -125,10 +128,10 @@ pub fn check_posting(transfer: &Transfer, entries: &[Entry]) -> Result<(), Viola
         }
     }
     for entry in entries {
-        if entry.transfer != transfer.id {
+        if entry.transfer_id != transfer.id {
             return wrong(format!(
                 "is not the transfer of entry {} of account {}",
-                entry.version, entry.account
+                entry.version, entry.account_id
             ));
         }
     }
@@ -137,17 +140,24 @@ pub fn check_posting(transfer: &Transfer, entries: &[Entry]) -> Result<(), Viola
 
 /// Walks one account's entries in the order of their versions (I4, I5).
 #[derive(Clone, Debug)]
-pub struct Chain<'a> {
-    account: &'a Account,
+pub struct Chain {
+    account_id: AccountId,
+    floor: Option<Balance>,
     version: i64,
     balance: Balance,
 }
 
-impl<'a> Chain<'a> {
-    /// Begins before the account's first entry.
+impl Chain {
+    /// Begins before the first entry of an account whose lowest allowed balance is `floor`, if it has one.
     #[must_use]
-    pub const fn new(account: &'a Account) -> Self {
-        Self { account, version: 0, balance: Balance::ZERO }
+    pub const fn new(account_id: AccountId, floor: Option<Balance>) -> Self {
+        Self { account_id, floor, version: 0, balance: Balance::ZERO }
+    }
+
+    /// The account.
+    #[must_use]
+    pub const fn account_id(&self) -> AccountId {
+        self.account_id
     }
 
     /// Takes the next entry.
@@ -156,66 +166,61 @@ impl<'a> Chain<'a> {
     ///
     /// The [`Violation`] of I4 or I5.
     pub fn take(&mut self, entry: &Entry) -> Result<(), Violation> {
-        let row = Row::Entry(self.account.id, entry.version);
-        let broken = |what: String| violation(Invariant::Chained, row, what);
-        if entry.account != self.account.id {
-            return broken(format!("belongs to account {}", entry.account));
+        let row = Row::Entry(self.account_id, entry.version);
+        let broken = |what: String| violation(Invariant::Chained, row.clone(), what);
+        if entry.account_id != self.account_id {
+            return broken(format!("belongs to account {}", entry.account_id));
         }
         if self.version.checked_add(1) != Some(entry.version) {
             return broken(format!("follows version {}", self.version));
         }
-        if self.balance.checked_add(entry.change) != Some(entry.balance_after) {
+        if self.balance.checked_add(entry.amount) != Some(entry.balance_after) {
             return broken(format!(
-                "{} after {} with a change of {}, in minor units",
+                "leaves {} after {} and an amount of {}, in minor units",
                 entry.balance_after.minor(),
                 self.balance.minor(),
-                entry.change.minor()
+                entry.amount.minor()
             ));
         }
         // Only paying can take an account below its limit; receiving may leave it there.
-        let below = self.account.floor().is_some_and(|floor| entry.balance_after < floor);
-        if below && entry.change < Balance::ZERO {
-            return violation(
-                Invariant::WithinLimit,
-                row,
-                format!("leaves {} minor units, below the limit", entry.balance_after.minor()),
-            );
+        if entry.amount < Balance::ZERO
+            && self.floor.is_some_and(|floor| entry.balance_after < floor)
+        {
+            let what =
+                format!("leaves {} minor units, below the limit", entry.balance_after.minor());
+            return violation(Invariant::WithinLimit, row, what);
         }
         self.version = entry.version;
         self.balance = entry.balance_after;
         Ok(())
     }
+}
 
-    /// Compares the end of the chain with the account.
-    ///
-    /// # Errors
-    ///
-    /// The [`Violation`] of I4.
-    pub fn finish(self) -> Result<(), Violation> {
-        let row = Row::Account(self.account.id);
-        if self.version != self.account.version {
-            return violation(
-                Invariant::Chained,
-                row,
-                format!(
-                    "is at version {}, its last entry has version {}",
-                    self.account.version, self.version
-                ),
-            );
-        }
-        if self.balance != self.account.balance {
-            return violation(
-                Invariant::Chained,
-                row,
-                format!(
-                    "holds {}, its entries sum to {}, in minor units",
-                    self.account.balance.minor(),
-                    self.balance.minor()
-                ),
-            );
-        }
-        Ok(())
+/// Compares an account with its newest entry, a version and the balance after it (I4).
+///
+/// # Errors
+///
+/// The [`Violation`].
+pub fn check_account(
+    account: &Account,
+    newest_entry: Option<(i64, Balance)>,
+) -> Result<(), Violation> {
+    let (version, balance) = newest_entry.unwrap_or((0, Balance::ZERO));
+    let wrong = |what: String| violation(Invariant::Chained, Row::Account(account.id), what);
+    if version != account.version {
+        return wrong(format!(
+            "is at version {}, its newest entry has version {version}",
+            account.version
+        ));
     }
+    if balance != account.balance {
+        return wrong(format!(
+            "holds {}, its entries sum to {}, in minor units",
+            account.balance.minor(),
+            balance.minor()
+        ));
+    }
+    Ok(())
 }
 
 /// Sums balances by currency (I1).

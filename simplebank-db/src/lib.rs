@@ -1,1 +1,136 @@
-//! x
+//! Transactions that can be trusted on PostgreSQL, and the tables of a simplebank.
+//!
+//! Three things are here:
+//!
+//! - **The door**, [`Db::transact`]: one transaction at the isolation you name, run again when the server asks for it, never
+//!   reported as done when it wasn't. It works on any [`PgPool`] and needs none of the bank's tables.
+//! - **The migrations**, [`Migrations`]: the schema `simplebank` and the role `simplebank_app`.
+//! - **The tables**, one module each: functions that take a [`Tx`] and speak `simplebank-core`'s types.
+//!
+//! ```no_run
+//! use simplebank_db::{Db, Error, TxSpec};
+//!
+//! const RENAME: TxSpec = TxSpec::serializable("rename");
+//!
+//! # async fn example() -> Result<(), Error> {
+//! let db = Db::from_pool(sqlx::PgPool::connect("postgres://localhost/shop").await?);
+//! let name = String::from("desk");
+//! db.transact(RENAME, async |tx| {
+//!     sqlx::query("update items set name = $1 where id = 1").bind(&name).execute(tx.connection()).await?;
+//!     Ok::<_, Error>(())
+//! })
+//! .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod accounts;
+pub mod cash;
+mod constraint;
+pub mod entries;
+mod error;
+pub mod idempotency;
+mod migrate;
+pub mod postings;
+mod row;
+pub mod server;
+pub mod sessions;
+mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod transfers;
+mod tx;
+pub mod users;
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use self::{
+    constraint::Constraint,
+    error::Error,
+    migrate::{Migration, Migrations},
+    spec::{Access, Isolation, TxSpec},
+    tx::{Body, BodyError, Tx},
+};
+
+/// A database. Clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+}
+
+/// How [`Db::connect`] holds its connections.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    /// Most connections at a time: 1 or more. 10 by default.
+    pub connections_max: u32,
+    /// How long a caller waits for one of them. 5 s by default.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { connections_max: 10, acquire_timeout: Duration::from_secs(5) }
+    }
+}
+
+impl Db {
+    /// Connects to the migrated database at `url` and takes the role `simplebank_app` on every connection, so that whoever
+    /// may log in there as more than that can't rewrite the ledger by accident.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] when nobody answers, [`Error::NotMigrated`] when the role doesn't exist, [`Error::Other`] when
+    /// the URL can't be read, the login is refused or may not take the role.
+    pub async fn connect(url: &str, options: PoolOptions) -> Result<Self, Error> {
+        let connect = connect_options(url)?;
+        // The pool hides why it can't connect and tries until its timeout; one connection before it tells at once.
+        let mut probe = PgConnection::connect_with(&connect).await?;
+        take_role(&mut probe).await?;
+        probe.close().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.acquire_timeout)
+            .after_connect(|connection, _| Box::pin(set_role(connection)))
+            .connect_lazy_with(connect);
+        Ok(Self { pool })
+    }
+
+    /// Uses an existing pool, with whatever role its connections have.
+    #[must_use]
+    pub const fn from_pool(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The pool, for statements outside any transaction of ours.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Closes all connections, once those in use have come back.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
+    let options: PgConnectOptions = url.parse()?;
+    Ok(options.application_name("simplebank").disable_statement_logging())
+}
+
+async fn set_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("set role simplebank_app").execute(connection).await.map(drop)
+}
+
+async fn take_role(connection: &mut PgConnection) -> Result<(), Error> {
+    set_role(connection).await.map_err(|error| {
+        // 22023: there is no such role.
+        let state = error.as_database_error().and_then(|error| error.code());
+        if state.as_deref() == Some("22023") { Error::NotMigrated(error) } else { error.into() }
+    })
+}

@@ -46,11 +46,11 @@ fn decide_one(
     order: &Order,
     now: OffsetDateTime,
 ) -> Result<Posting, Rejection> {
-    if order.from == order.to {
+    if order.from_account_id == order.to_account_id {
         return Err(Rejection::SameAccount);
     }
-    let from = find(accounts, order.from)?;
-    let to = find(accounts, order.to)?;
+    let from = find(accounts, order.from_account_id)?;
+    let to = find(accounts, order.to_account_id)?;
     check_sides(order, from, to)?;
     from.check_takes_part(order.currency)?;
     to.check_takes_part(order.currency)?;
@@ -59,11 +59,11 @@ fn decide_one(
     let (debit, credit) = (Balance::debit(order.amount), Balance::credit(order.amount));
     let from_after = from.after(debit)?;
     let to_after = to.after(credit)?;
-    let entry = |after: &Account, change| Entry {
-        account: after.id,
+    let entry = |after: &Account, amount| Entry {
+        account_id: after.id,
         version: after.version,
-        transfer: order.id,
-        change,
+        transfer_id: order.id,
+        amount,
         balance_after: after.balance,
         created_at: now,
     };
@@ -108,8 +108,8 @@ fn transfer(order: &Order, now: OffsetDateTime) -> Transfer {
     Transfer {
         id: order.id,
         kind: order.kind,
-        from: order.from,
-        to: order.to,
+        from_account_id: order.from_account_id,
+        to_account_id: order.to_account_id,
         amount: order.amount,
         currency: order.currency,
         created_by: order.ordered_by.id(),

@@ -69,9 +69,9 @@ pub struct Order {
     /// What it is for.
     pub kind: Kind,
     /// Who pays.
-    pub from: AccountId,
+    pub from_account_id: AccountId,
     /// Who is paid.
-    pub to: AccountId,
+    pub to_account_id: AccountId,
     /// How much.
     pub amount: Amount,
     /// In which currency; both accounts must be kept in it.
@@ -86,7 +86,7 @@ impl Order {
     /// It has no id and no time, which differ between two attempts at the same thing.
     #[must_use]
     pub fn content(&self) -> String {
-        content(self.kind, self.from, self.to, self.amount, self.currency)
+        content(self.kind, self.from_account_id, self.to_account_id, self.amount, self.currency)
     }
 }
 
@@ -108,9 +108,9 @@ pub struct Transfer {
     /// What it was for.
     pub kind: Kind,
     /// Who paid.
-    pub from: AccountId,
+    pub from_account_id: AccountId,
     /// Who was paid.
-    pub to: AccountId,
+    pub to_account_id: AccountId,
     /// How much.
     pub amount: Amount,
     /// In which currency.
@@ -125,13 +125,13 @@ impl Transfer {
     /// The content of the order that became this transfer: see [`Order::content`].
     #[must_use]
     pub fn content(&self) -> String {
-        content(self.kind, self.from, self.to, self.amount, self.currency)
+        content(self.kind, self.from_account_id, self.to_account_id, self.amount, self.currency)
     }
 
     /// True when one of the two sides is `account`.
     #[must_use]
     pub fn touches(&self, account: AccountId) -> bool {
-        self.from == account || self.to == account
+        self.from_account_id == account || self.to_account_id == account
     }
 }
 
@@ -139,13 +139,13 @@ impl Transfer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Whose side.
-    pub account: AccountId,
+    pub account_id: AccountId,
     /// Which entry of the account: 1, 2, 3, …
     pub version: i64,
     /// The transfer.
-    pub transfer: TransferId,
+    pub transfer_id: TransferId,
     /// By how much the balance changed: less than zero for who paid.
-    pub change: Balance,
+    pub amount: Balance,
     /// The balance from then on.
     pub balance_after: Balance,
     /// When the transfer was decided.
@@ -165,7 +165,11 @@ impl Posting {
     #[must_use]
     pub fn from_rows(transfer: Transfer, from_entry: Entry, to_entry: Entry) -> Option<Self> {
         crate::ledger::check_posting(&transfer, &[from_entry.clone(), to_entry.clone()]).ok()?;
-        (from_entry.account == transfer.from).then_some(Self { transfer, from_entry, to_entry })
+        (from_entry.account_id == transfer.from_account_id).then_some(Self {
+            transfer,
+            from_entry,
+            to_entry,
+        })
     }
 
     /// The transfer.

@@ -9,7 +9,7 @@ use super::{Entry, Kind, LockedAccounts, Order, Posting, decide};
 use crate::{
     Account, AccountId, Amount, Balance, Currency, Principal, Rejection, Role, TransferId, UserId,
     account::{OverdraftLimit, Owner, Status},
-    ledger::{Chain, Totals, check_posting},
+    ledger::{Chain, Totals, check_account, check_posting},
 };
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
@@ -92,8 +92,8 @@ fn orders() -> impl Strategy<Value = Vec<Order>> {
             Order {
                 id: TransferId::from_parts(3, [0; 10]),
                 kind,
-                from: account_id(from),
-                to: account_id(to),
+                from_account_id: account_id(from),
+                to_account_id: account_id(to),
                 amount,
                 currency: currency(code),
                 ordered_by,
@@ -117,12 +117,14 @@ fn audit(
     let mut totals = Totals::default();
     for account in after.iter() {
         totals.add(account)?;
-        let mut chain = Chain::new(account);
+        let mut chain = Chain::new(account.id, account.floor());
+        let mut newest = None;
         let entries = postings.iter().flat_map(|posting| posting.entries());
-        for entry in entries.filter(|entry| entry.account == account.id) {
+        for entry in entries.filter(|entry| entry.account_id == account.id) {
             chain.take(entry)?;
+            newest = Some((entry.version, entry.balance_after));
         }
-        chain.finish()?;
+        check_account(account, newest)?;
     }
     for posting in postings {
         check_posting(posting.transfer(), &posting.entries().map(Entry::clone))?;
@@ -147,9 +149,9 @@ proptest! {
         let answers = decide(&mut after, &orders, NOW);
         let mut replayed: BTreeMap<_, _> = before.iter().map(|account| (account.id, (account.version, account.balance))).collect();
         for entry in answers.iter().flatten().flat_map(Posting::entries) {
-            let (version, balance) = replayed.get_mut(&entry.account).unwrap();
+            let (version, balance) = replayed.get_mut(&entry.account_id).unwrap();
             *version += 1;
-            *balance = balance.checked_add(entry.change).unwrap();
+            *balance = balance.checked_add(entry.amount).unwrap();
             prop_assert_eq!((entry.version, entry.balance_after), (*version, *balance));
         }
         for account in after.iter() {
@@ -184,7 +186,7 @@ proptest! {
         let answers = decide(&mut before.clone(), &orders, NOW);
         for (order, answer) in orders.iter().zip(answers) {
             if order.kind == Kind::Transfer && answer.is_ok() {
-                let from = before.get(order.from).unwrap();
+                let from = before.get(order.from_account_id).unwrap();
                 prop_assert!(order.ordered_by == Principal::Operator || from.is_owned_by(order.ordered_by.id()));
             }
         }
@@ -199,8 +201,8 @@ fn order(kind: Kind, from: u8, to: u8, amount: Amount, ordered_by: Principal) ->
     Order {
         id: TransferId::from_parts(9, [9; 10]),
         kind,
-        from: account_id(from),
-        to: account_id(to),
+        from_account_id: account_id(from),
+        to_account_id: account_id(to),
         amount,
         currency: currency("EUR"),
         ordered_by,
@@ -326,12 +328,12 @@ fn the_audit_notices_each_kind_of_tampering() {
     assert!(audit(&before, &after, &[]).is_err(), "a missing posting");
     assert!(audit(&before, &before, &[&posting]).is_err(), "a balance that was put back");
     let tampers: [fn(&mut Posting); 6] = [
-        |posting| posting.from_entry.change = Balance::from_minor(-49),
+        |posting| posting.from_entry.amount = Balance::from_minor(-49),
         |posting| posting.to_entry.balance_after = Balance::from_minor(51),
         |posting| posting.to_entry.version = 2,
-        |posting| posting.to_entry.account = account_id(2),
+        |posting| posting.to_entry.account_id = account_id(2),
         |posting| posting.transfer.amount = eur(49),
-        |posting| posting.to_entry.transfer = TransferId::from_parts(1, [1; 10]),
+        |posting| posting.to_entry.transfer_id = TransferId::from_parts(1, [1; 10]),
     ];
     for (n, tamper) in tampers.into_iter().enumerate() {
         let mut posting = posting.clone();

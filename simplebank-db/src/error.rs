@@ -1,0 +1,170 @@
+//! Why a statement, a commit or a connection failed. The only place where SQLSTATEs are read.
+
+use std::error::Error as StdError;
+
+use thiserror::Error;
+
+use crate::Constraint;
+
+/// Why the database did not do what it was asked.
+///
+/// The texts are for logs and operators; none holds a statement's values.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// 40001: concurrent transactions can't be put in an order. Running the whole transaction again can succeed.
+    #[error("serialization failure")]
+    Serialization(#[source] sqlx::Error),
+    /// 40P01: transactions waited for each other. Running the whole transaction again can succeed.
+    #[error("deadlock")]
+    Deadlock(#[source] sqlx::Error),
+    /// A constraint that the bank knows refused a row.
+    #[error("constraint {} violated", constraint.name())]
+    Constraint {
+        /// Which one.
+        constraint: Constraint,
+        /// What the driver said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// No connection, or it broke before a commit was sent: nothing has happened.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// A wait ran out: for a connection of the pool, for a lock, or for a statement; or a resource of the server did.
+    #[error("the database is overloaded")]
+    Overload(#[source] sqlx::Error),
+    /// The connection broke while COMMIT was in flight: it may have happened or not.
+    #[error("the outcome of the commit is unknown")]
+    CommitUnknown(#[source] sqlx::Error),
+    /// A statement had failed, and the body went on as if it had not. Nothing was committed.
+    #[error("a statement failed earlier in the transaction, and its error was swallowed")]
+    Aborted(#[source] sqlx::Error),
+    /// Every attempt at the transaction failed for a reason that running it again could have cured.
+    #[error("gave up after {attempts} attempts")]
+    Exhausted {
+        /// How often the body ran.
+        attempts: u32,
+        /// Why the last attempt failed.
+        #[source]
+        last: Box<Error>,
+    },
+    /// The schema `simplebank`, one of its tables or the role `simplebank_app` does not exist.
+    #[error("the database is not migrated; run `simplebank migrate up`")]
+    NotMigrated(#[source] sqlx::Error),
+    /// The migrations could not be run.
+    #[error("migration failed")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A row holds what no row can hold.
+    #[error("inconsistent {table}.{column} in row {row}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+        /// What is wrong with the value, where a parser said so.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The task that began the transaction was stopped, as when the runtime shuts down.
+    #[error("the transaction could not begin because the runtime is shutting down")]
+    Stopped(#[source] tokio::task::JoinError),
+    /// Anything else, which is a defect of whoever wrote the statement.
+    #[error("database error")]
+    Other(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// True when running the whole transaction again can succeed.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Serialization(_) | Self::Deadlock(_) | Self::Unavailable(_) => true,
+            Self::Constraint { .. }
+            | Self::Overload(_)
+            | Self::CommitUnknown(_)
+            | Self::Aborted(_)
+            | Self::Exhausted { .. }
+            | Self::NotMigrated(_)
+            | Self::Migration(_)
+            | Self::Inconsistent { .. }
+            | Self::Stopped(_)
+            | Self::Other(_) => false,
+        }
+    }
+
+    /// The violated constraint, if that is what went wrong.
+    #[must_use]
+    pub const fn constraint(&self) -> Option<Constraint> {
+        match self {
+            Self::Constraint { constraint, .. } => Some(*constraint),
+            Self::Serialization(_)
+            | Self::Deadlock(_)
+            | Self::Unavailable(_)
+            | Self::Overload(_)
+            | Self::CommitUnknown(_)
+            | Self::Aborted(_)
+            | Self::Exhausted { .. }
+            | Self::NotMigrated(_)
+            | Self::Migration(_)
+            | Self::Inconsistent { .. }
+            | Self::Stopped(_)
+            | Self::Other(_) => None,
+        }
+    }
+
+    /// The error of a COMMIT: where the connection broke, nobody knows what became of it.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        let error = Self::from(error);
+        if let Self::Unavailable(source) = error { Self::CommitUnknown(source) } else { error }
+    }
+
+    pub(crate) fn inconsistent(
+        table: &'static str,
+        column: &'static str,
+        row: impl ToString,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Self::Inconsistent { table, column, row: row.to_string(), source: Some(Box::new(source)) }
+    }
+}
+
+/// SQLSTATEs are those of PostgreSQL 15, appendix A.
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else { return of_driver(error) };
+        let state = database.code().unwrap_or_default().into_owned();
+        if let Some(constraint) = database.constraint().and_then(Constraint::from_name) {
+            return Self::Constraint { constraint, source: error };
+        }
+        match state.as_str() {
+            "40001" => Self::Serialization(error),
+            "40P01" => Self::Deadlock(error),
+            "25P02" => Self::Aborted(error),
+            "55P03" | "57014" => Self::Overload(error),
+            "57P01" | "57P02" | "57P03" => Self::Unavailable(error),
+            "25P03" | "57P05" => Self::Unavailable(error), // the server ended an idle session
+            "3F000" | "42P01" => Self::NotMigrated(error),
+            _ if state.starts_with("08") => Self::Unavailable(error),
+            _ if state.starts_with("53") => Self::Overload(error),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "sqlx's enum is non-exhaustive; the rest are defects"
+)]
+fn of_driver(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut => Error::Overload(error),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => Error::Unavailable(error),
+        other => Error::Other(other),
+    }
+}

@@ -1,0 +1,159 @@
+//! From rows to the domain: a value that no parser takes is an inconsistency, named by table, column and row.
+
+use std::{error::Error as StdError, str::FromStr};
+
+use simplebank_core::{
+    Account, AccountId, Amount, Balance, TransferId, UserId,
+    account::{OverdraftLimit, Owner},
+    transfer::{Entry, Transfer},
+    user::User,
+};
+use thiserror::Error;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Error;
+
+#[derive(Debug, Error)]
+#[error("value out of range")]
+struct OutOfRange;
+
+pub(crate) fn parse<T>(
+    table: &'static str,
+    column: &'static str,
+    row: impl ToString,
+    value: &str,
+) -> Result<T, Error>
+where
+    T: FromStr<Err: StdError + Send + Sync + 'static>,
+{
+    value.parse().map_err(|source| Error::inconsistent(table, column, row, source))
+}
+
+pub(crate) fn in_range<T>(
+    table: &'static str,
+    column: &'static str,
+    row: impl ToString,
+    value: Option<T>,
+) -> Result<T, Error> {
+    value.ok_or_else(|| Error::inconsistent(table, column, row, OutOfRange))
+}
+
+pub(crate) struct AccountRow {
+    pub(crate) id: Uuid,
+    pub(crate) owner_id: Option<Uuid>,
+    pub(crate) owner_username: Option<String>,
+    pub(crate) currency: String,
+    pub(crate) balance: i64,
+    pub(crate) version: i64,
+    pub(crate) overdraft_limit: i64,
+    pub(crate) status: String,
+    pub(crate) created_at: OffsetDateTime,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = Error;
+
+    fn try_from(row: AccountRow) -> Result<Self, Error> {
+        const TABLE: &str = "accounts";
+        let owner = match (row.owner_id, row.owner_username) {
+            (Some(id), Some(username)) => Owner::Customer {
+                id: UserId::from_uuid(id),
+                username: parse("users", "username", id, &username)?,
+            },
+            (None, None) => Owner::Cash,
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(Error::inconsistent(TABLE, "owner_id", row.id, OutOfRange));
+            }
+        };
+        let limit = OverdraftLimit::from_minor(row.overdraft_limit);
+        Ok(Self {
+            id: AccountId::from_uuid(row.id),
+            owner,
+            currency: parse(TABLE, "currency", row.id, &row.currency)?,
+            balance: Balance::from_minor(row.balance),
+            version: row.version,
+            overdraft_limit: in_range(TABLE, "overdraft_limit", row.id, limit)?,
+            status: parse(TABLE, "status", row.id, &row.status)?,
+            created_at: row.created_at,
+        })
+    }
+}
+
+pub(crate) struct TransferRow {
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) from_account_id: Uuid,
+    pub(crate) to_account_id: Uuid,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) created_by: Uuid,
+    pub(crate) created_at: OffsetDateTime,
+}
+
+impl TryFrom<TransferRow> for Transfer {
+    type Error = Error;
+
+    fn try_from(row: TransferRow) -> Result<Self, Error> {
+        const TABLE: &str = "transfers";
+        Ok(Self {
+            id: TransferId::from_uuid(row.id),
+            kind: parse(TABLE, "kind", row.id, &row.kind)?,
+            from_account_id: AccountId::from_uuid(row.from_account_id),
+            to_account_id: AccountId::from_uuid(row.to_account_id),
+            amount: in_range(TABLE, "amount", row.id, Amount::from_minor(row.amount))?,
+            currency: parse(TABLE, "currency", row.id, &row.currency)?,
+            created_by: UserId::from_uuid(row.created_by),
+            created_at: row.created_at,
+        })
+    }
+}
+
+pub(crate) struct EntryRow {
+    pub(crate) account_id: Uuid,
+    pub(crate) version: i64,
+    pub(crate) transfer_id: Uuid,
+    pub(crate) amount: i64,
+    pub(crate) balance_after: i64,
+    pub(crate) created_at: OffsetDateTime,
+}
+
+impl From<EntryRow> for Entry {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            account_id: AccountId::from_uuid(row.account_id),
+            version: row.version,
+            transfer_id: TransferId::from_uuid(row.transfer_id),
+            amount: Balance::from_minor(row.amount),
+            balance_after: Balance::from_minor(row.balance_after),
+            created_at: row.created_at,
+        }
+    }
+}
+
+pub(crate) struct UserRow {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) full_name: String,
+    pub(crate) email: String,
+    pub(crate) role: String,
+    pub(crate) password_changed_at: OffsetDateTime,
+    pub(crate) created_at: OffsetDateTime,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Error> {
+        const TABLE: &str = "users";
+        Ok(Self {
+            id: UserId::from_uuid(row.id),
+            username: parse(TABLE, "username", row.id, &row.username)?,
+            full_name: parse(TABLE, "full_name", row.id, &row.full_name)?,
+            email: parse(TABLE, "email", row.id, &row.email)?,
+            role: parse(TABLE, "role", row.id, &row.role)?,
+            password_changed_at: row.password_changed_at,
+            created_at: row.created_at,
+        })
+    }
+}

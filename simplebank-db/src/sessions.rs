@@ -1,0 +1,98 @@
+//! The table `sessions`.
+
+use simplebank_core::{SessionId, UserId, session::Session, user::User};
+use time::OffsetDateTime;
+
+use crate::{Error, Tx, row::UserRow};
+
+/// Stores a new session with the SHA-256 of its refresh token.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    refresh_token_hash: &[u8; 32],
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        insert into simplebank.sessions (id, user_id, refresh_token_hash, revoked_at, expires_at, created_at)
+        values ($1, $2, $3, $4, $5, $6)
+        "#,
+        session.id.as_uuid(),
+        session.user_id.as_uuid(),
+        refresh_token_hash.as_slice(),
+        session.revoked_at,
+        session.expires_at,
+        session.created_at,
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// A session, the user it belongs to as they are now, and the SHA-256 of its refresh token.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The session.
+    pub session: Session,
+    /// Its user.
+    pub user: User,
+    /// SHA-256 of the refresh token.
+    pub refresh_token_hash: Vec<u8>,
+}
+
+/// The session with its user, or `None`.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn find(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Login>, Error> {
+    let row = sqlx::query!(
+        r#"
+        select s.user_id, s.refresh_token_hash, s.revoked_at, s.expires_at, s.created_at,
+               u.username, u.full_name, u.email, u.role, u.password_changed_at, u.created_at as user_created_at
+        from simplebank.sessions s
+        join simplebank.users u on u.id = s.user_id
+        where s.id = $1
+        "#,
+        id.as_uuid(),
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let session = Session {
+        id,
+        user_id: UserId::from_uuid(row.user_id),
+        revoked_at: row.revoked_at,
+        expires_at: row.expires_at,
+        created_at: row.created_at,
+    };
+    let user = UserRow {
+        id: row.user_id,
+        username: row.username,
+        full_name: row.full_name,
+        email: row.email,
+        role: row.role,
+        password_changed_at: row.password_changed_at,
+        created_at: row.user_created_at,
+    };
+    Ok(Some(Login { session, user: user.try_into()?, refresh_token_hash: row.refresh_token_hash }))
+}
+
+/// Ends a session at `now`; ending it twice changes nothing.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn revoke(tx: &mut Tx<'_>, id: SessionId, now: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query!(
+        "update simplebank.sessions set revoked_at = $2 where id = $1 and revoked_at is null",
+        id.as_uuid(),
+        now,
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}

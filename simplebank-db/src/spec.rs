@@ -1,0 +1,156 @@
+//! How a transaction is to be run: one value at the top of a use case's file.
+
+use std::time::Duration;
+
+/// What concurrent transactions may do to each other (PostgreSQL 15, §13.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it began.
+    ReadCommitted,
+    /// All statements see what was committed before the first began; a row changed since then can't be changed again.
+    RepeatableRead,
+    /// As if transactions ran one after the other. Not under load: see `ARCHITECTURE.md`.
+    Serializable,
+}
+
+/// Whether a transaction writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reads and writes.
+    ReadWrite,
+    /// Only reads; the server refuses writes.
+    ReadOnly,
+    /// Only reads, and, when serializable, waits at its beginning for a moment from which it can't fail.
+    ReadOnlyDeferrable,
+}
+
+/// How a transaction begins, how long its parts may take, and how often it may run.
+///
+/// ```
+/// use std::time::Duration;
+/// use simplebank_db::TxSpec;
+///
+/// const REPORT: TxSpec = TxSpec::repeatable_read("report").read_only().statement_timeout(Duration::from_secs(60));
+/// assert_eq!(REPORT.name(), "report");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct TxSpec {
+    name: &'static str,
+    isolation: Isolation,
+    access: Access,
+    statement_timeout: Duration,
+    lock_timeout: Duration,
+    idle_timeout: Duration,
+    attempts_max: u32,
+    deadline: Duration,
+}
+
+impl TxSpec {
+    /// A read-write transaction at `isolation`, called `name` in logs and metrics.
+    ///
+    /// A statement may take 5 s, a lock 1 s (so that a locked row is an answer within 2 s, two waits included), the client
+    /// between statements 10 s; there are at most 10 attempts, none begun later than 5 s after the first.
+    pub const fn new(name: &'static str, isolation: Isolation) -> Self {
+        Self {
+            name,
+            isolation,
+            access: Access::ReadWrite,
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(10),
+            attempts_max: 10,
+            deadline: Duration::from_secs(5),
+        }
+    }
+
+    /// [`new`](Self::new) at READ COMMITTED.
+    pub const fn read_committed(name: &'static str) -> Self {
+        Self::new(name, Isolation::ReadCommitted)
+    }
+
+    /// [`new`](Self::new) at REPEATABLE READ.
+    pub const fn repeatable_read(name: &'static str) -> Self {
+        Self::new(name, Isolation::RepeatableRead)
+    }
+
+    /// [`new`](Self::new) at SERIALIZABLE.
+    pub const fn serializable(name: &'static str) -> Self {
+        Self::new(name, Isolation::Serializable)
+    }
+
+    /// One snapshot for all that is read, and nothing written.
+    pub const fn snapshot(name: &'static str) -> Self {
+        Self::repeatable_read(name).read_only()
+    }
+
+    /// Only reads.
+    pub const fn read_only(self) -> Self {
+        Self { access: Access::ReadOnly, ..self }
+    }
+
+    /// Only reads, deferrable.
+    pub const fn deferrable(self) -> Self {
+        Self { access: Access::ReadOnlyDeferrable, ..self }
+    }
+
+    /// How long one statement may take, in whole milliseconds; zero is no limit.
+    pub const fn statement_timeout(self, statement_timeout: Duration) -> Self {
+        Self { statement_timeout, ..self }
+    }
+
+    /// How long a statement may wait for one lock, in whole milliseconds; zero is no limit.
+    pub const fn lock_timeout(self, lock_timeout: Duration) -> Self {
+        Self { lock_timeout, ..self }
+    }
+
+    /// How long the body may leave the transaction idle between statements, in whole milliseconds; zero is no limit.
+    pub const fn idle_timeout(self, idle_timeout: Duration) -> Self {
+        Self { idle_timeout, ..self }
+    }
+
+    /// How often the body may run: at least once.
+    pub const fn attempts_max(self, attempts_max: u32) -> Self {
+        Self { attempts_max, ..self }
+    }
+
+    /// How long after the beginning of the first attempt another one may begin.
+    pub const fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn attempts(&self) -> u32 {
+        self.attempts_max
+    }
+
+    pub(crate) const fn patience(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The statements that begin the transaction, sent at once.
+    pub(crate) fn begin_sql(&self) -> String {
+        let isolation = match self.isolation {
+            Isolation::ReadCommitted => "read committed",
+            Isolation::RepeatableRead => "repeatable read",
+            Isolation::Serializable => "serializable",
+        };
+        let access = match self.access {
+            Access::ReadWrite => "read write",
+            Access::ReadOnly => "read only",
+            Access::ReadOnlyDeferrable => "read only, deferrable",
+        };
+        format!(
+            "begin isolation level {isolation}, {access}; set local statement_timeout = {}; set local lock_timeout = {}; \
+             set local idle_in_transaction_session_timeout = {}",
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis(),
+            self.idle_timeout.as_millis(),
+        )
+    }
+}
