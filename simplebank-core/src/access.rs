@@ -53,6 +53,8 @@ impl FromStr for Role {
 pub enum Power {
     /// Open an account for oneself.
     OpenOwnAccount,
+    /// Open an account for anybody.
+    OpenAnyAccount,
     /// Pay from an account of one's own.
     TransferFromOwn,
     /// Pay from anybody's account.
@@ -71,8 +73,9 @@ pub enum Power {
 
 impl Power {
     /// Every power.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OpenOwnAccount,
+        Self::OpenAnyAccount,
         Self::TransferFromOwn,
         Self::TransferFromAny,
         Self::Deposit,
@@ -115,7 +118,8 @@ impl Principal {
         match self {
             Self::User { role: Role::Depositor, .. } => match power {
                 Power::OpenOwnAccount | Power::TransferFromOwn => true,
-                Power::TransferFromAny
+                Power::OpenAnyAccount
+                | Power::TransferFromAny
                 | Power::Deposit
                 | Power::Withdraw
                 | Power::ViewAny
@@ -129,11 +133,12 @@ impl Principal {
                 | Power::Withdraw
                 | Power::ViewAny
                 | Power::Freeze => true,
-                Power::TransferFromAny | Power::SetRole => false,
+                Power::OpenAnyAccount | Power::TransferFromAny | Power::SetRole => false,
             },
             Self::Operator => match power {
                 Power::OpenOwnAccount | Power::TransferFromOwn => false,
-                Power::TransferFromAny
+                Power::OpenAnyAccount
+                | Power::TransferFromAny
                 | Power::Deposit
                 | Power::Withdraw
                 | Power::ViewAny
@@ -171,7 +176,10 @@ mod tests {
             has(&banker),
             [OpenOwnAccount, TransferFromOwn, Deposit, Withdraw, ViewAny, Freeze]
         );
-        assert_eq!(has(&operator), [TransferFromAny, Deposit, Withdraw, ViewAny, Freeze, SetRole]);
+        assert_eq!(
+            has(&operator),
+            [OpenAnyAccount, TransferFromAny, Deposit, Withdraw, ViewAny, Freeze, SetRole]
+        );
     }
 
     #[test]

@@ -1,1 +1,59 @@
-//! x
+//! A bank you can embed: it moves money on PostgreSQL exactly once.
+//!
+//! A [`Bank`] is a database and its use cases. Each is one method, one file and one transaction:
+//!
+//! | | |
+//! |---|---|
+//! | users | [`register`](Bank::register), [`me`](Bank::me), [`user_by_name`](Bank::user_by_name), [`users`](Bank::users), [`set_role`](Bank::set_role) |
+//! | sessions | [`log_in`](Bank::log_in), [`authenticate`](Bank::authenticate), [`renew`](Bank::renew), [`log_out`](Bank::log_out) |
+//! | accounts | [`open_account`](Bank::open_account), [`account`](Bank::account), [`accounts`](Bank::accounts), [`entries`](Bank::entries), [`freeze`](Bank::freeze), [`unfreeze`](Bank::unfreeze) |
+//! | money | [`deposit`](Bank::deposit), [`withdraw`](Bank::withdraw), [`transfer`](Bank::transfer), [`transfer_by_id`](Bank::transfer_by_id), [`transfers`](Bank::transfers) |
+//! | ledger | [`verify`](Bank::verify) |
+//!
+//! Every movement of money carries an [`IdempotencyKey`](core::IdempotencyKey) that its caller chose: sent again, it gives
+//! the same answer and has no second effect, whatever happened in between. [`transfer_in`](Bank::transfer_in) and its
+//! siblings do the same inside a transaction of your own, so that your rows and our transfer commit or vanish together.
+//!
+//! ```no_run
+//! use simplebank::{Bank, Transfer, core::{Amount, Principal}, db::{Db, PoolOptions}};
+//!
+//! # async fn example(alice: simplebank::core::AccountId, bob: simplebank::core::AccountId) -> Result<(), Box<dyn std::error::Error>> {
+//! let bank = Bank::new(Db::connect("postgres://localhost/simplebank", PoolOptions::default()).await?)?;
+//! let euro = "EUR".parse()?;
+//! let rent = Transfer { from_account_id: alice, to_account_id: bob, amount: Amount::parse("850", euro)?, currency: euro };
+//! let receipt = bank.transfer(&Principal::Operator, "rent-2026-11".parse()?, rent).await?;
+//! println!("{} left", receipt.account.balance.to_decimal(euro));
+//! # Ok(())
+//! # }
+//! ```
+
+mod accounts;
+mod bank;
+mod error;
+mod ledger;
+mod page;
+pub mod password;
+pub mod ports;
+mod road;
+mod sessions;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod transfers;
+mod users;
+
+pub use simplebank_core as core;
+pub use simplebank_db as db;
+pub use simplebank_token as token;
+
+pub use self::{
+    accounts::OpenAccount,
+    bank::{Bank, Builder, TokenSettings},
+    error::{Error, FieldError, Kind},
+    ledger::{Progress, Report},
+    page::{Listing, Page, PageLimit},
+    password::NewPassword,
+    road::Receipt,
+    sessions::{AccessToken, Caller, LogIn, LoggedIn},
+    transfers::{Deposit, Transfer, Withdrawal},
+    users::Register,
+};

@@ -1,0 +1,214 @@
+//! What can go wrong, as callers see it: a [`Kind`] to act on, a stable code to tell others, a text for people.
+
+use simplebank_core::Rejection;
+use simplebank_db::{self as db, BodyError, Constraint};
+use simplebank_token as token;
+use thiserror::Error;
+
+/// A value that was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Which field of the command.
+    pub field: String,
+    /// What is allowed there.
+    pub message: String,
+}
+
+impl FieldError {
+    /// Says that `field` is wrong because of `reason`.
+    pub fn new(field: impl Into<String>, reason: impl ToString) -> Self {
+        Self { field: field.into(), message: reason.to_string() }
+    }
+}
+
+/// Why the bank did not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request itself is wrong.
+    #[error("invalid input: {}", fields.iter().map(|field| format!("{} {}", field.field, field.message)).collect::<Vec<_>>().join("; "))]
+    Invalid {
+        /// What is wrong, field by field.
+        fields: Vec<FieldError>,
+    },
+    /// The token proves nothing, or no longer.
+    #[error("the token is not valid")]
+    Unauthenticated,
+    /// No user has this name and password.
+    #[error("wrong username or password")]
+    WrongCredentials,
+    /// The caller may not do this.
+    #[error("not allowed")]
+    Forbidden,
+    /// There is no such thing, or it is none of the caller's business: both look alike.
+    #[error("{what} not found")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The bank says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The idempotency key was used before, for something else.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// Too many callers wait for the same thing.
+    #[error("too many requests at a time")]
+    TooMany,
+    /// The database.
+    #[error("database: {0}")]
+    Db(#[source] db::Error),
+    /// A token could not be made.
+    #[error("token not issued")]
+    Token(#[from] token::IssueError),
+    /// A password could not be hashed.
+    #[error("password not hashed")]
+    Password(#[source] argon2::password_hash::Error),
+    /// The operating system gave no random numbers.
+    #[error("no randomness")]
+    Randomness(#[source] getrandom::Error),
+    /// A task of the bank's was stopped, as when the runtime shuts down.
+    #[error("stopped")]
+    Stopped(#[source] tokio::task::JoinError),
+}
+
+/// What kind of failure an [`Error`] is: what a caller can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Correct the request.
+    Invalid,
+    /// Log in.
+    Unauthenticated,
+    /// Ask somebody else.
+    Forbidden,
+    /// Nothing to be had.
+    NotFound,
+    /// Something else is there already.
+    Conflict,
+    /// The bank says no, and will say so again.
+    Rejected,
+    /// Try later: you, or everybody, asks too often.
+    TooMany,
+    /// Try later: the database is away or too busy, or what became of the request is unknown. With an idempotency key,
+    /// sending it again is safe.
+    Unavailable,
+    /// A defect.
+    Internal,
+}
+
+impl Error {
+    /// One wrong field.
+    pub fn invalid(field: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Invalid { fields: vec![FieldError::new(field, reason)] }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid { .. } => Kind::Invalid,
+            Self::Unauthenticated | Self::WrongCredentials => Kind::Unauthenticated,
+            Self::Forbidden => Kind::Forbidden,
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Rejected(rejection) => kind_of_rejection(rejection),
+            Self::KeyReused => Kind::Rejected,
+            Self::TooMany => Kind::TooMany,
+            Self::Db(error) => match code_of_db(error) {
+                INTERNAL => Kind::Internal,
+                KEY_IN_USE => Kind::Conflict,
+                _ => Kind::Unavailable,
+            },
+            Self::Stopped(_) => Kind::Unavailable,
+            Self::Token(_) | Self::Password(_) | Self::Randomness(_) => Kind::Internal,
+        }
+    }
+
+    /// The stable code, in `snake_case`; `docs/errors.md` lists all of them.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid_input",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Forbidden => "forbidden",
+            Self::NotFound { .. } => "not_found",
+            Self::Rejected(rejection) => rejection.code(),
+            Self::KeyReused => "idempotency_key_reused",
+            Self::TooMany => "too_many_requests",
+            Self::Db(error) => code_of_db(error),
+            Self::Stopped(_) => UNAVAILABLE,
+            Self::Token(_) | Self::Password(_) | Self::Randomness(_) => INTERNAL,
+        }
+    }
+
+    /// Every code of the bank's own; those of [`Rejection`] come on top.
+    pub const CODES: [&str; 12] = [
+        "invalid_input",
+        "unauthenticated",
+        "wrong_credentials",
+        "forbidden",
+        "not_found",
+        "idempotency_key_reused",
+        KEY_IN_USE,
+        "too_many_requests",
+        OVERLOADED,
+        UNAVAILABLE,
+        OUTCOME_UNKNOWN,
+        INTERNAL,
+    ];
+}
+
+const INTERNAL: &str = "internal";
+const UNAVAILABLE: &str = "unavailable";
+const OVERLOADED: &str = "overloaded";
+const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+const KEY_IN_USE: &str = "idempotency_key_in_use";
+
+const fn kind_of_rejection(rejection: &Rejection) -> Kind {
+    match rejection {
+        Rejection::AccountNotFound { .. } => Kind::NotFound,
+        Rejection::UsernameTaken { .. } | Rejection::AccountExists { .. } => Kind::Conflict,
+        Rejection::SameAccount
+        | Rejection::AccountFrozen { .. }
+        | Rejection::AccountClosed { .. }
+        | Rejection::CurrencyMismatch { .. }
+        | Rejection::InsufficientFunds { .. }
+        | Rejection::BalanceOutOfRange { .. } => Kind::Rejected,
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "db's enum is non-exhaustive; whatever is new is a defect until named"
+)]
+const fn code_of_db(error: &db::Error) -> &'static str {
+    match error {
+        db::Error::Overload(_)
+        | db::Error::Exhausted { .. }
+        | db::Error::Serialization(_)
+        | db::Error::Deadlock(_) => OVERLOADED,
+        db::Error::Unavailable(_) | db::Error::Stopped(_) => UNAVAILABLE,
+        db::Error::CommitUnknown(_) => OUTCOME_UNKNOWN,
+        db::Error::Constraint { constraint: Constraint::IdempotencyKey, .. } => KEY_IN_USE,
+        _ => INTERNAL,
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl BodyError for Error {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other variant is handed back unchanged"
+    )]
+    fn into_db(self) -> Result<db::Error, Self> {
+        match self {
+            Self::Db(error) => Ok(error),
+            other => Err(other),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Sessions: from logging in to logging out.
+
+mod authenticate;
+mod log_in;
+mod log_out;
+mod renew;
+
+pub use self::{
+    authenticate::Caller,
+    log_in::{LogIn, LoggedIn},
+    renew::AccessToken,
+};

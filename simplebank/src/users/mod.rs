@@ -1,0 +1,7 @@
+//! Users.
+
+pub(crate) mod find;
+mod register;
+mod set_role;
+
+pub use self::register::Register;

@@ -1,0 +1,56 @@
+//! Registering: anybody can become a depositor.
+
+use simplebank_core::{
+    Rejection, Role,
+    user::{Email, FullName, User, Username},
+};
+use simplebank_db::{Constraint, TxSpec, users};
+
+use crate::{Bank, Error, NewPassword, ports::new_id};
+
+const REGISTER: TxSpec = TxSpec::read_committed("register");
+
+/// Who wants to become a user.
+#[derive(Clone, Debug)]
+pub struct Register {
+    /// The login name.
+    pub username: Username,
+    /// The password.
+    pub password: NewPassword,
+    /// What they are called.
+    pub full_name: FullName,
+    /// Where to write to them.
+    pub email: Email,
+}
+
+impl Bank {
+    /// Makes a new depositor; returns the user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] with [`Rejection::UsernameTaken`]; [`Error::TooMany`] when too many passwords are being hashed.
+    pub async fn register(&self, command: Register) -> Result<User, Error> {
+        let now = self.now();
+        let password_hash = self.passwords().hash(&command.password).await?;
+        let user = User {
+            id: new_id(now)?,
+            username: command.username,
+            full_name: command.full_name,
+            email: command.email,
+            role: Role::Depositor,
+            password_changed_at: now,
+            created_at: now,
+        };
+        let inserted = self
+            .db()
+            .transact(REGISTER, async |tx| users::insert(tx, &user, &password_hash).await)
+            .await;
+        match inserted {
+            Ok(()) => Ok(user),
+            Err(error) if error.constraint() == Some(Constraint::UsersUsername) => {
+                Err(Rejection::UsernameTaken { username: user.username }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
