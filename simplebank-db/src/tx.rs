@@ -33,22 +33,12 @@ const PAUSE_FIRST: Duration = Duration::from_millis(4);
 /// No pause is longer: with ten attempts, all pauses together stay below 1.6 s.
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// An open transaction.
-///
-/// [`Db::transact`] makes one, or [`Tx::join`] borrows a caller's.
-pub struct Tx<'c>(Inner<'c>);
-
-enum Inner<'c> {
-    Own(Transaction<'c, Postgres>),
-    Lent(&'c mut PgConnection),
-}
+/// An open transaction: [`Db::transact`]'s own, or a caller's.
+pub struct Tx<'c>(&'c mut PgConnection);
 
 impl fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Inner::Own(_) => "Tx(own)",
-            Inner::Lent(_) => "Tx(lent)",
-        })
+        f.write_str("Tx")
     }
 }
 
@@ -58,17 +48,14 @@ impl<'c> Tx<'c> {
     ///
     /// Outside a transaction each statement would commit by itself, so pass a connection only inside one.
     pub fn join(connection: &'c mut PgConnection) -> Self {
-        Self(Inner::Lent(connection))
+        Self(connection)
     }
 
     /// The connection inside the transaction, for the caller's own statements.
     ///
     /// Don't begin or commit on it with SQL of your own; sqlx's nested `begin` is a savepoint and fine.
     pub fn connection(&mut self) -> &mut PgConnection {
-        match &mut self.0 {
-            Inner::Own(transaction) => transaction,
-            Inner::Lent(connection) => connection,
-        }
+        self.0
     }
 }
 
@@ -144,8 +131,8 @@ impl Db {
     where
         T: Send,
         E: BodyError,
-        for<'t> F: AsyncFn(&'t mut Tx<'static>) -> Result<T, E>
-            + Body<&'t mut Tx<'static>, Result<T, E>, Fut: Send>
+        for<'t, 'c> F: AsyncFn(&'t mut Tx<'c>) -> Result<T, E>
+            + Body<&'t mut Tx<'c>, Result<T, E>, Fut: Send>
             + Send
             + Sync,
     {
@@ -174,16 +161,13 @@ impl Db {
     where
         T: Send,
         E: BodyError,
-        for<'t> F: AsyncFn(&'t mut Tx<'static>) -> Result<T, E>
-            + Body<&'t mut Tx<'static>, Result<T, E>, Fut: Send>
+        for<'t, 'c> F: AsyncFn(&'t mut Tx<'c>) -> Result<T, E>
+            + Body<&'t mut Tx<'c>, Result<T, E>, Fut: Send>
             + Send
             + Sync,
     {
-        let mut tx = Tx(Inner::Own(begin(self.pool().clone(), spec).await?));
-        let outcome = body(&mut tx).await;
-        let Inner::Own(transaction) = tx.0 else {
-            unreachable!("made as our own above, and `Tx` can't be replaced")
-        };
+        let mut transaction = begin(self.pool().clone(), spec).await?;
+        let outcome = body(&mut Tx(&mut transaction)).await;
         match outcome {
             Ok(value) => {
                 commit(transaction).await?;

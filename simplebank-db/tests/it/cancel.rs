@@ -1,0 +1,85 @@
+//! Fact D2: whoever goes away in the middle leaves no open transaction in the pool.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use simplebank_db::{Db, Error, PoolOptions, TxSpec};
+use sqlx::PgPool;
+
+use crate::{database_with_notes, execute, notes};
+
+/// Polls a future at most `polls` times, each time when it asked for it, and then drops it. True if it ended before.
+async fn poll_at_most<F: Future>(polls: usize, future: F) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_| true)
+    })
+    .await
+}
+
+/// One connection, so that whatever is left behind meets the next borrower.
+async fn narrow(url: &str) -> Db {
+    Db::connect(url, PoolOptions { connections_max: 1, ..PoolOptions::default() }).await.unwrap()
+}
+
+/// Writes a note by itself and tells whether somebody else can see it.
+async fn is_seen_by_others(db: &Db, owner: &PgPool) -> bool {
+    execute(db, "insert into notes values (7, 'acknowledged') on conflict (id) do update set text = excluded.text").await.unwrap();
+    let seen = notes(owner).await.iter().any(|(id, _)| *id == 7);
+    sqlx::raw_sql("delete from notes").execute(owner).await.unwrap();
+    seen
+}
+
+#[tokio::test]
+async fn dropping_the_future_at_any_await_leaves_nothing_behind() {
+    let (database, owner) = database_with_notes().await;
+    let db = narrow(&database.url()).await;
+    let mut polls = 1;
+    loop {
+        let transaction = db.transact(TxSpec::read_committed("test"), async |tx| {
+            sqlx::raw_sql("insert into notes values (1, 'ours')").execute(tx.connection()).await?;
+            sqlx::raw_sql("insert into notes values (2, 'ours')").execute(tx.connection()).await?;
+            Ok::<_, Error>(())
+        });
+        let has_ended = poll_at_most(polls, transaction).await;
+        assert!(
+            is_seen_by_others(&db, &owner).await,
+            "an acknowledged write was lost after {polls} polls"
+        );
+        let half = notes(&owner).await.len();
+        assert_eq!(half, 0, "half of a transaction was left after {polls} polls");
+        if has_ended {
+            break;
+        }
+        polls += 1;
+    }
+    // BEGIN, two statements and COMMIT wait at least once each.
+    assert!(polls >= 4, "the transaction was never interrupted");
+}
+
+/// The control of the test above: sqlx's own begin, dropped while BEGIN is on its way, loses the next borrower's write.
+#[tokio::test]
+async fn a_plain_begin_that_is_dropped_loses_acknowledged_writes() {
+    let (database, owner) = database_with_notes().await;
+    let db = narrow(&database.url()).await;
+    let mut lost = 0;
+    for polls in 1..20 {
+        #[expect(clippy::disallowed_methods, reason = "the control goes round the door")]
+        let begin = db.pool().begin();
+        poll_at_most(polls, begin).await;
+        if !is_seen_by_others(&db, &owner).await {
+            lost += 1;
+            // End what was left open.
+            execute(&db, "rollback").await.unwrap();
+        }
+    }
+    assert!(lost > 0, "sqlx has mended this: begin without a task");
+}
