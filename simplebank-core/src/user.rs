@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use time::OffsetDateTime;
 
 use crate::{
-    Role, UserId,
+    Principal, Role, UserId,
     text::{InvalidText, check_length, check_rule, is_deceptive},
 };
 
@@ -127,6 +127,14 @@ pub struct User {
     pub password_changed_at: OffsetDateTime,
     /// When the user registered.
     pub created_at: OffsetDateTime,
+}
+
+impl User {
+    /// The user as one who asks. Only who has made sure of their identity should call it.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal::User { id: self.id, username: self.username.clone(), role: self.role }
+    }
 }
 
 #[cfg(test)]

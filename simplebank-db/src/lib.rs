@@ -92,12 +92,21 @@ impl Db {
         let mut probe = PgConnection::connect_with(&connect).await?;
         take_role(&mut probe).await?;
         probe.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(options.connections_max)
-            .acquire_timeout(options.acquire_timeout)
-            .after_connect(|connection, _| Box::pin(set_role(connection)))
-            .connect_lazy_with(connect);
-        Ok(Self { pool })
+        let pool =
+            pool_options(&options).after_connect(|connection, _| Box::pin(set_role(connection)));
+        Ok(Self { pool: pool.connect_lazy_with(connect) })
+    }
+
+    /// Connects to the database at `url`, migrated or not, as whoever logs in there: to look at the server where
+    /// [`connect`](Self::connect) is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] when nobody answers, [`Error::Other`] when the URL can't be read or the login is refused.
+    pub async fn connect_as_login(url: &str, options: PoolOptions) -> Result<Self, Error> {
+        let connect = connect_options(url)?;
+        PgConnection::connect_with(&connect).await?.close().await?;
+        Ok(Self { pool: pool_options(&options).connect_lazy_with(connect) })
     }
 
     /// Uses an existing pool, with whatever role its connections have.
@@ -116,6 +125,12 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn pool_options(options: &PoolOptions) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(options.connections_max)
+        .acquire_timeout(options.acquire_timeout)
 }
 
 fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {

@@ -86,6 +86,7 @@ async fn the_application_can_not_change_whose_an_account_is_or_its_currency() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[tokio::test]
 async fn what_must_not_be_is_not_stored() {
     let (_database, owner) = ledger().await;

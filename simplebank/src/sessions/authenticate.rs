@@ -26,8 +26,7 @@ impl Caller {
     /// The user as one who asks.
     #[must_use]
     pub fn principal(&self) -> Principal {
-        let User { id, username, role, .. } = &self.user;
-        Principal::User { id: *id, username: username.clone(), role: *role }
+        self.user.principal()
     }
 }
 
