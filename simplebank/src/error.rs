@@ -183,10 +183,8 @@ const fn kind_of_rejection(rejection: &Rejection) -> Kind {
 )]
 const fn code_of_db(error: &db::Error) -> &'static str {
     match error {
-        db::Error::Overload(_)
-        | db::Error::Exhausted { .. }
-        | db::Error::Serialization(_)
-        | db::Error::Deadlock(_) => OVERLOADED,
+        db::Error::Overload(_) | db::Error::Serialization(_) | db::Error::Deadlock(_) => OVERLOADED,
+        db::Error::Exhausted { last, .. } => code_of_db(last),
         db::Error::Unavailable(_) | db::Error::Stopped(_) => UNAVAILABLE,
         db::Error::CommitUnknown(_) => OUTCOME_UNKNOWN,
         db::Error::Constraint { constraint: Constraint::IdempotencyKey, .. } => KEY_IN_USE,
