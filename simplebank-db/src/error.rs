@@ -79,39 +79,13 @@ impl Error {
     /// True when running the whole transaction again can succeed.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Serialization(_) | Self::Deadlock(_) | Self::Unavailable(_) => true,
-            Self::Constraint { .. }
-            | Self::Overload(_)
-            | Self::CommitUnknown(_)
-            | Self::Aborted(_)
-            | Self::Exhausted { .. }
-            | Self::NotMigrated(_)
-            | Self::Migration(_)
-            | Self::Inconsistent { .. }
-            | Self::Stopped(_)
-            | Self::Other(_) => false,
-        }
+        matches!(self, Self::Serialization(_) | Self::Deadlock(_) | Self::Unavailable(_))
     }
 
     /// The violated constraint, if that is what went wrong.
     #[must_use]
     pub const fn constraint(&self) -> Option<Constraint> {
-        match self {
-            Self::Constraint { constraint, .. } => Some(*constraint),
-            Self::Serialization(_)
-            | Self::Deadlock(_)
-            | Self::Unavailable(_)
-            | Self::Overload(_)
-            | Self::CommitUnknown(_)
-            | Self::Aborted(_)
-            | Self::Exhausted { .. }
-            | Self::NotMigrated(_)
-            | Self::Migration(_)
-            | Self::Inconsistent { .. }
-            | Self::Stopped(_)
-            | Self::Other(_) => None,
-        }
+        if let Self::Constraint { constraint, .. } = self { Some(*constraint) } else { None }
     }
 
     /// The error of a COMMIT: where the connection broke, nobody knows what became of it.
