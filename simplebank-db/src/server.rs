@@ -57,8 +57,7 @@ impl Db {
         .fetch_one(&mut *connection)
         .await?;
         // Where all migrations were taken back the schema stays, and the application may not even look into it.
-        let applied =
-            if may_look { migrate::applied(&mut connection).await? } else { Vec::new() };
+        let applied = if may_look { migrate::applied(&mut connection).await? } else { Vec::new() };
         let migrated_to = applied.last().copied().unwrap_or(0);
         let row = sqlx::query!(
             r#"
