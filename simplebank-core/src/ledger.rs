@@ -134,6 +134,12 @@ pub fn check_posting(transfer: &Transfer, entries: &[Entry]) -> Result<(), Viola
                 entry.version, entry.account_id
             ));
         }
+        if entry.created_at != transfer.created_at {
+            return wrong(format!(
+                "was made at another time than entry {} of account {}",
+                entry.version, entry.account_id
+            ));
+        }
     }
     Ok(())
 }

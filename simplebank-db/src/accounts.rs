@@ -4,9 +4,11 @@ use simplebank_core::{
     Account, AccountId, Balance, UserId,
     account::{Owner, Status},
 };
-use uuid::Uuid;
 
-use crate::{Error, Tx, row::AccountRow};
+use crate::{
+    Error, Tx,
+    row::{AccountRow, next_id},
+};
 
 /// Stores a new account.
 ///
@@ -86,15 +88,14 @@ pub async fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
     row.map(Account::try_from).transpose()
 }
 
-/// Up to `limit` customers' accounts after the one with id `after`, in ascending order of their ids; only the owner's if
-/// one is given, only those of customers if `owner` is `None`.
+/// Up to `limit` accounts of a customer after the one with id `after`, in ascending order of their ids.
 ///
 /// # Errors
 ///
 /// Whatever the database answers.
-pub async fn list(
+pub async fn list_of(
     tx: &mut Tx<'_>,
-    owner: Option<UserId>,
+    owner: UserId,
     after: Option<AccountId>,
     limit: i64,
 ) -> Result<Vec<Account>, Error> {
@@ -105,13 +106,42 @@ pub async fn list(
                a.overdraft_limit, a.status, a.created_at
         from simplebank.accounts a
         join simplebank.users u on u.id = a.owner_id
-        where ($1::uuid is null or a.owner_id = $1)
-          and ($2::uuid is null or a.id > $2)
+        where a.owner_id = $1
+          and a.id >= $2
         order by a.id
         limit $3
         "#,
-        owner.map(UserId::as_uuid),
-        after.map(AccountId::as_uuid),
+        owner.as_uuid(),
+        next_id(after.map(AccountId::as_uuid)),
+        limit,
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// Up to `limit` accounts of all customers after the one with id `after`, in ascending order of their ids.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn list(
+    tx: &mut Tx<'_>,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>, Error> {
+    let rows = sqlx::query_as!(
+        AccountRow,
+        r#"
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
+               a.overdraft_limit, a.status, a.created_at
+        from simplebank.accounts a
+        join simplebank.users u on u.id = a.owner_id
+        where a.id >= $1
+        order by a.id
+        limit $2
+        "#,
+        next_id(after.map(AccountId::as_uuid)),
         limit,
     )
     .fetch_all(tx.connection())
@@ -152,11 +182,11 @@ pub async fn audit(
             order by e.version desc
             limit 1
         ) newest on true
-        where a.id > $1
+        where a.id >= $1
         order by a.id
         limit $2
         "#,
-        after.map_or(Uuid::nil(), AccountId::as_uuid),
+        next_id(after.map(AccountId::as_uuid)),
         limit,
     )
     .fetch_all(tx.connection())

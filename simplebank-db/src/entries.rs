@@ -84,7 +84,7 @@ pub async fn audit(
     limit: i64,
 ) -> Result<Vec<Audited>, Error> {
     let (account, version) =
-        after.map_or((Uuid::nil(), 0), |(account, version)| (account.as_uuid(), version));
+        after.map_or((Uuid::nil(), i64::MIN), |(account, version)| (account.as_uuid(), version));
     let rows = sqlx::query!(
         r#"
         select e.account_id, e.version, e.transfer_id, e.amount, e.balance_after, e.created_at,

@@ -39,6 +39,13 @@ pub(crate) fn in_range<T>(
     value.ok_or_else(|| Error::inconsistent(table, column, row, OutOfRange))
 }
 
+/// The least id that comes after one, or the least of all: so a page begins with a plain comparison, which every plan can
+/// look up in an index.
+pub(crate) fn next_id(after: Option<Uuid>) -> Uuid {
+    // Nothing comes after the greatest; asking for it again shows it twice rather than not at all.
+    after.map_or(Uuid::nil(), |id| Uuid::from_u128(id.as_u128().saturating_add(1)))
+}
+
 pub(crate) struct AccountRow {
     pub(crate) id: Uuid,
     pub(crate) owner_id: Option<Uuid>,

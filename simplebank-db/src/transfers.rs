@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Tx,
-    row::{TransferRow, parse},
+    row::{TransferRow, next_id, parse},
 };
 
 /// The transfer, or `None`.
@@ -105,11 +105,11 @@ pub async fn audit(
         from simplebank.transfers t
         left join simplebank.accounts f on f.id = t.from_account_id
         left join simplebank.accounts o on o.id = t.to_account_id
-        where t.id > $1
+        where t.id >= $1
         order by t.id
         limit $2
         "#,
-        after.map_or(Uuid::nil(), TransferId::as_uuid),
+        next_id(after.map(TransferId::as_uuid)),
         limit,
     )
     .fetch_all(tx.connection())

@@ -5,7 +5,10 @@ use simplebank_core::{
     user::{User, Username},
 };
 
-use crate::{Error, Tx, row::UserRow};
+use crate::{
+    Error, Tx,
+    row::{UserRow, next_id},
+};
 
 /// Stores a new user with a password hash, a PHC string.
 ///
@@ -98,11 +101,11 @@ pub async fn list(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<
         select id, username, full_name, email, role, password_changed_at, created_at
         from simplebank.users
         where id <> $3
-          and ($1::uuid is null or id > $1)
+          and id >= $1
         order by id
         limit $2
         "#,
-        after.map(UserId::as_uuid),
+        next_id(after.map(UserId::as_uuid)),
         limit,
         UserId::OPERATOR.as_uuid(),
     )

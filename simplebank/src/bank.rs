@@ -85,7 +85,7 @@ impl Builder {
             Some(tokens) => tokens,
             None => Arc::new(PasetoLocal::new(&random_key()?)),
         };
-        let passwords = Passwords::new()?;
+        let passwords = Passwords::new();
         let Self { db, clock, token_settings, .. } = self;
         Ok(Bank(Arc::new(Parts { db, clock, tokens, token_settings, passwords })))
     }

@@ -11,7 +11,7 @@ use simplebank_core::{
     text::InvalidText,
     user::{PASSWORD_CHARACTERS_MAX, check_new_password},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::{Error, ports};
 
@@ -45,18 +45,19 @@ impl fmt::Debug for NewPassword {
 pub(crate) struct Passwords {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
-    /// The hash of a password that nobody knows, for users who don't exist: refusing them takes as long.
-    nobodys_hash: String,
+    /// The hash of a password that nobody knows, for users who don't exist: refusing them takes as long. It is made with
+    /// the first comparison, whoever that is for.
+    nobodys_hash: OnceCell<String>,
 }
 
 impl Passwords {
-    pub(crate) fn new() -> Result<Self, Error> {
+    pub(crate) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Ok(Self {
+        Self {
             running: Arc::new(Semaphore::new(cores)),
             admitted: Arc::new(Semaphore::new(cores * WAITING_PER_CORE)),
-            nobodys_hash: hash(&ports::random_bytes::<32>()?)?,
-        })
+            nobodys_hash: OnceCell::new(),
+        }
     }
 
     /// The hash of a new password, a PHC string.
@@ -75,7 +76,9 @@ impl Passwords {
             return Ok(false);
         }
         let is_somebody = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.nobodys_hash.clone());
+        let nobodys =
+            self.nobodys_hash.get_or_try_init(async || self.new_nobodys_hash().await).await?;
+        let hash = hash.unwrap_or_else(|| nobodys.clone());
         let fits = self
             .run(move || {
                 let Ok(hash) = PasswordHash::new(&hash) else { return false };
@@ -85,6 +88,11 @@ impl Passwords {
             })
             .await?;
         Ok(fits && is_somebody)
+    }
+
+    async fn new_nobodys_hash(&self) -> Result<String, Error> {
+        let password = ports::random_bytes::<32>()?;
+        self.run(move || hash(&password)).await?
     }
 
     async fn run<T: Send + 'static>(

@@ -327,7 +327,8 @@ fn the_audit_notices_each_kind_of_tampering() {
     assert_eq!(audit(&before, &after, &[&posting]), Ok(()));
     assert!(audit(&before, &after, &[]).is_err(), "a missing posting");
     assert!(audit(&before, &before, &[&posting]).is_err(), "a balance that was put back");
-    let tampers: [fn(&mut Posting); 6] = [
+    let tampers: [fn(&mut Posting); 7] = [
+        |posting| posting.to_entry.created_at += time::Duration::SECOND,
         |posting| posting.from_entry.amount = Balance::from_minor(-49),
         |posting| posting.to_entry.balance_after = Balance::from_minor(51),
         |posting| posting.to_entry.version = 2,

@@ -35,8 +35,9 @@ impl Bank {
         }
         let accounts = self
             .db()
-            .transact(FIND_ACCOUNT, async |tx| {
-                accounts::list(tx, owner, page.cursor, page.rows()).await
+            .transact(FIND_ACCOUNT, async |tx| match owner {
+                Some(owner) => accounts::list_of(tx, owner, page.cursor, page.rows()).await,
+                None => accounts::list(tx, page.cursor, page.rows()).await,
             })
             .await?;
         Ok(page.listing(accounts, |account| account.id))
