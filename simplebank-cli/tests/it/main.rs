@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod accounts;
+mod crash;
 mod doctor;
 mod help;
 mod history;
@@ -9,6 +10,8 @@ mod input;
 mod migrate;
 mod money;
 mod pipes;
+mod readme;
+mod server;
 mod users;
 mod verify;
 
