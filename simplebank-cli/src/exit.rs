@@ -406,6 +406,30 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_of_the_command_line_are_documented_with_their_exit_codes() {
+        let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md"));
+        let (_, section) = page.split_once("## Only on the command line").unwrap();
+        let (database, lost) =
+            (String::new(), || db::Error::Unavailable(sqlx::Error::WorkerCrashed));
+        let failures = [
+            Failure::WouldDestroy { lost: String::new() },
+            Failure::Connect { database: database.clone(), source: lost() },
+            Failure::NotMigrated { database, has: String::new() },
+            Failure::Migrations(lost()),
+            Failure::Output(io::ErrorKind::StorageFull.into()),
+        ];
+        for failure in &failures {
+            let exit = match failure.exit() {
+                Code::Setup => 2,
+                Code::Again => 3,
+                Code::Done | Code::No | Code::Internal => panic!("{failure:?}"),
+            };
+            assert!(section.contains(&format!("| `{}` | {exit} |", failure.code())), "{failure:?}");
+        }
+        assert_eq!(section.matches("| `").count(), failures.len());
+    }
+
+    #[test]
     fn a_cause_that_only_repeats_is_not_told_twice() {
         let error = Error::from(db::Error::Unavailable(sqlx::Error::WorkerCrashed));
         let text = with_sources(&error);
