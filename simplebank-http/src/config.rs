@@ -1,0 +1,298 @@
+//! The settings of the binary: flags and environment variables, one source for both and for `--help`.
+
+use std::{env, fmt, net::SocketAddr, time::Duration};
+
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser, ValueEnum,
+    builder::{BoolishValueParser, Resettable},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use secrecy::SecretString;
+use simplebank_localpg::DatabaseArgs;
+
+use crate::Origin;
+
+/// The longest life of a token that may be set: a year.
+const TOKEN_DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest wait for running requests that may be set: an hour.
+const SHUTDOWN_DEADLINE_MAX: Duration = Duration::from_secs(3600);
+
+/// Serves a bank over HTTP.
+///
+/// Without any setting it keeps its data in a local PostgreSQL that it starts itself. Each setting is a flag or an
+/// environment variable; the flag counts. An empty variable counts as not set.
+#[derive(Debug, Parser)]
+#[command(name = "simplebank-http", version, max_term_width = 110)]
+pub struct Config {
+    /// Which database to use.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Most connections to the database at a time.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 10, help_heading = "Database",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections_max: u32,
+    /// Don't bring the database's schema up to date at start.
+    #[arg(long, env, help_heading = "Database", value_parser = BoolishValueParser::new())]
+    pub no_migrate: bool,
+    /// Run on a database that can lose acknowledged transfers in a crash, because fsync, full_page_writes or
+    /// synchronous_commit is off.
+    #[arg(long, env, help_heading = "Database", value_parser = BoolishValueParser::new())]
+    pub allow_unsafe_durability: bool,
+
+    /// Where to listen: address and port; without an address (`:8080`) on all of them.
+    #[arg(long, value_name = "ADDRESS", env, default_value = "127.0.0.1:8080", help_heading = "HTTP",
+        value_parser = parse_address)]
+    pub http_server_address: SocketAddr,
+    /// Most connections of clients at a time; further ones wait.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 1024, help_heading = "HTTP",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub connections_max: u32,
+    /// How long running requests may go on when the server is stopped, such as 10s.
+    #[arg(long, value_name = "DURATION", env, default_value = "10s", help_heading = "HTTP",
+        value_parser = parse_shutdown_deadline)]
+    pub shutdown_deadline: Duration,
+    /// Origins of pages that may use the bank in a browser, with commas between them, such as `https://app.example`;
+    /// none by default.
+    #[arg(long, value_name = "ORIGINS", env, value_delimiter = ',', help_heading = "HTTP",
+        value_parser = parse_origin)]
+    pub allowed_origins: Vec<Origin>,
+
+    /// Secret key of all tokens: 64 hex digits, as `openssl rand -hex 32` makes them, or 32 characters, or PASERK
+    /// k4.local; without one, a random key is kept in the file token.key of the data directory.
+    #[arg(long, value_name = "KEY", env, hide_env_values = true, help_heading = "Tokens",
+        value_parser = parse_secret)]
+    pub token_symmetric_key: Option<SecretString>,
+    /// What tokens are made as.
+    #[arg(long, value_name = "KIND", env, default_value = "paseto", help_heading = "Tokens")]
+    pub token_kind: TokenKind,
+    /// How long an access token lives, such as 15m.
+    #[arg(long, value_name = "DURATION", env, default_value = "15m", help_heading = "Tokens",
+        value_parser = parse_token_duration)]
+    pub access_token_duration: Duration,
+    /// How long a refresh token lives, and with it the session, such as 24h; not shorter than access tokens.
+    #[arg(long, value_name = "DURATION", env, default_value = "24h", help_heading = "Tokens",
+        value_parser = parse_token_duration)]
+    pub refresh_token_duration: Duration,
+
+    /// Where this runs: in production, logs are JSON unless --log-format says otherwise.
+    #[arg(
+        long,
+        value_name = "ENVIRONMENT",
+        env,
+        default_value = "development",
+        help_heading = "Logs"
+    )]
+    pub environment: Environment,
+    /// How logs are written [default: text, in production json].
+    #[arg(long, value_name = "FORMAT", env, help_heading = "Logs")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug or trace, or directives such as info,simplebank_db=debug.
+    #[arg(long, value_name = "LEVEL", env = "RUST_LOG", default_value = "info", help_heading = "Logs",
+        value_parser = parse_filter)]
+    pub log_level: String,
+}
+
+/// What tokens are made as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenKind {
+    /// PASETO v4.local: encrypted, so that nobody but the bank can read it.
+    Paseto,
+    /// JWT with HS256: signed, so that everybody can read and nobody alter it.
+    Jwt,
+}
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// On somebody's own machine.
+    Development,
+    /// For real.
+    Production,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+impl Config {
+    /// The settings of this process. Prints help or what is wrong and ends the process where clap would.
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self::try_from_args(env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The settings in `arguments` and in the environment.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with which setting, or the text of `--help` or `--version`.
+    pub fn try_from_args<A>(arguments: impl IntoIterator<Item = A>) -> Result<Self, clap::Error>
+    where
+        A: Into<std::ffi::OsString> + Clone,
+    {
+        // An empty variable counts as not set, so clap must not see it.
+        let mut command = Self::command().mut_args(|argument| match argument.get_env() {
+            Some(name) if env::var_os(name).is_some_and(|value| value.is_empty()) => {
+                argument.env(Resettable::Reset)
+            }
+            Some(_) | None => argument,
+        });
+        let config = command
+            .try_get_matches_from_mut(arguments)
+            .and_then(|mut matches| Self::from_arg_matches_mut(&mut matches))
+            .map_err(|error| name_variable(&mut command, error))?;
+        if config.refresh_token_duration < config.access_token_duration {
+            let text = "--refresh-token-duration (REFRESH_TOKEN_DURATION) must not be shorter than \
+                        --access-token-duration (ACCESS_TOKEN_DURATION)\n";
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
+        Ok(config)
+    }
+
+    /// How logs are written.
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        self.log_format.unwrap_or(match self.environment {
+            Environment::Development => LogFormat::Text,
+            Environment::Production => LogFormat::Json,
+        })
+    }
+}
+
+/// Adds to an error about a flag which variable sets it as well: that may be where the value came from.
+fn name_variable(command: &mut clap::Command, mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(about)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let flag = about.split([' ', '=']).next().unwrap_or_default().trim_start_matches("--");
+    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+    if let Some(variable) = argument.and_then(clap::Arg::get_env) {
+        let named = format!("{about} (or {})", variable.display());
+        error.insert(ContextKind::InvalidArg, ContextValue::String(named));
+    }
+    error
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
+    let everywhere = text.starts_with(':').then(|| format!("0.0.0.0{text}"));
+    let here = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = everywhere.or(here).unwrap_or_else(|| text.to_owned());
+    address
+        .parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080")
+}
+
+fn parse_duration(text: &str, max: Duration) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "expected a duration such as 90s, 15m, 1h30m or 24h".to_owned())?;
+    let min = Duration::from_secs(1);
+    if (min..=max).contains(&duration) {
+        Ok(duration)
+    } else {
+        let max = humantime::format_duration(max);
+        Err(format!("expected a duration from 1s to {max}"))
+    }
+}
+
+fn parse_token_duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text, TOKEN_DURATION_MAX)
+}
+
+fn parse_shutdown_deadline(text: &str) -> Result<Duration, String> {
+    parse_duration(text, SHUTDOWN_DEADLINE_MAX)
+}
+
+fn parse_origin(text: &str) -> Result<Origin, crate::InvalidOrigin> {
+    text.trim().parse()
+}
+
+/// Takes anything: what is wrong with a key is told where the value isn't.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn parse_secret(text: &str) -> Result<SecretString, fmt::Error> {
+    Ok(text.into())
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    let error =
+        |error| format!("expected a level or directives such as info,simplebank_db=debug: {error}");
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Config, String> {
+        let arguments = std::iter::once(&"simplebank-http").chain(arguments);
+        Config::try_from_args(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_course_writes_them() {
+        for (text, address) in [
+            (":8080", "0.0.0.0:8080"),
+            ("0.0.0.0:8080", "0.0.0.0:8080"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("[::1]:8080", "[::1]:8080"),
+        ] {
+            let config = read(&["--http-server-address", text]).unwrap();
+            assert_eq!(config.http_server_address, address.parse().unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        let config =
+            read(&["--access-token-duration", "1h30m", "--refresh-token-duration", "24h"]).unwrap();
+        assert_eq!(config.access_token_duration, Duration::from_secs(5400));
+        assert_eq!(config.refresh_token_duration, Duration::from_secs(86400));
+    }
+
+    #[test]
+    fn wrong_values_are_told_with_both_names_of_the_setting() {
+        for (flag, value, variable) in [
+            ("--http-server-address", "8080", "HTTP_SERVER_ADDRESS"),
+            ("--access-token-duration", "0s", "ACCESS_TOKEN_DURATION"),
+            ("--access-token-duration", "-15m", "ACCESS_TOKEN_DURATION"),
+            ("--access-token-duration", "25h", "ACCESS_TOKEN_DURATION"),
+            ("--refresh-token-duration", "400d", "REFRESH_TOKEN_DURATION"),
+            ("--token-kind", "none", "TOKEN_KIND"),
+            ("--allowed-origins", "*", "ALLOWED_ORIGINS"),
+            ("--environment", "test", "ENVIRONMENT"),
+            ("--log-format", "xml", "LOG_FORMAT"),
+            ("--log-level", "a=b=c", "RUST_LOG"),
+            ("--connections-max", "0", "CONNECTIONS_MAX"),
+            ("--shutdown-deadline", "soon", "SHUTDOWN_DEADLINE"),
+        ] {
+            let error = read(&[&format!("{flag}={value}")]).unwrap_err();
+            assert!(error.contains(flag) && error.contains(variable), "{flag}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let config = read(&["--token-symmetric-key", "12345678901234567890123456789012"]).unwrap();
+        assert!(!format!("{config:?}").contains("1234567890"));
+    }
+
+    #[test]
+    fn production_logs_for_machines_unless_told_otherwise() {
+        let format = |arguments: &[&str]| read(arguments).unwrap().log_format();
+        assert_eq!(format(&[]), LogFormat::Text);
+        assert_eq!(format(&["--environment", "production"]), LogFormat::Json);
+        assert_eq!(
+            format(&["--environment", "production", "--log-format", "text"]),
+            LogFormat::Text
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Who asks, and under which key: the two headers that handlers understand.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, header, request::Parts},
+};
+use secrecy::SecretString;
+use simplebank::{Bank, Caller, Error, core::IdempotencyKey};
+
+use super::problem::Refusal;
+
+/// The header that names one wish, so that it is done once.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Who asks, proven by an access token. Whatever is wrong with it, the answer is the same.
+#[derive(Debug)]
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl FromRequestParts<Bank> for Authenticated {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, bank: &Bank) -> Result<Self, Refusal> {
+        let token = bearer_token(&parts.headers).ok_or(Error::Unauthenticated)?;
+        Ok(Self(bank.authenticate(token).await?))
+    }
+}
+
+/// The token of the one header `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's case does not count.
+fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
+    let value = only_one(headers, header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let is_good = scheme.eq_ignore_ascii_case("bearer") && token.bytes().all(is_token);
+    is_good.then(|| token.into())
+}
+
+fn only_one(headers: &HeaderMap, name: HeaderName) -> Option<&header::HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// The key of a request that moves money.
+#[derive(Debug)]
+pub(crate) struct Key(pub(crate) IdempotencyKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        if !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Err(Refusal::KeyMissing);
+        }
+        let invalid = |message: String| Refusal::KeyInvalid { message };
+        let value = only_one(&parts.headers, IDEMPOTENCY_KEY)
+            .ok_or_else(|| invalid("must be given only once".to_owned()))?;
+        // What is no visible ASCII becomes a character that no key may hold.
+        let text = value.to_str().unwrap_or("\0");
+        text.parse().map(Self).map_err(|error| invalid(format!("{error}")))
+    }
+}

@@ -1,0 +1,48 @@
+//! The REST edge: routes under `/v1`, health, the OpenAPI document, and what surrounds every request.
+//!
+//! A request passes, from the outside in:
+//!
+//! 1. [`edge::trace`]: a request id, a span with method, path, status and latency.
+//! 2. [`edge::headers`]: the security headers, on refusals too.
+//! 3. [`edge::framing`]: requests that could be read in two ways are refused.
+//! 4. CORS, when origins are allowed.
+//! 5. [`edge::isolate`]: a task of its own, so that a panic stays in its request and a client that hangs up tears nothing.
+//! 6. The route: who asks, then path, query and headers, then the body. So who may not ask learns nothing else.
+
+mod accounts;
+mod auth;
+mod cursor;
+mod docs;
+mod edge;
+mod health;
+mod json;
+mod problem;
+mod query;
+mod transfers;
+mod users;
+
+use axum::Router;
+use simplebank::Bank;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use self::problem::chain;
+pub use self::{
+    edge::{InvalidOrigin, Origin},
+    json::{BODY_BYTES_MAX, BODY_READ_TIMEOUT},
+    problem::EDGE_CODES,
+};
+
+/// The bank's whole HTTP surface; pages from `allowed_origins` may use it in a browser, no others.
+///
+/// It can be served with [`server::serve`](crate::server::serve), or mounted as the fallback
+/// of a router of one's own; its paths begin at the root.
+pub fn router(bank: Bank, allowed_origins: &[Origin]) -> Router {
+    let (routes, document) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
+        .merge(users::routes())
+        .merge(accounts::routes())
+        .merge(transfers::routes())
+        .merge(health::routes())
+        .split_for_parts();
+    edge::surround(routes.merge(docs::routes(&document)).with_state(bank), allowed_origins)
+}

@@ -1,0 +1,329 @@
+//! From settings to a server that runs, and back to nothing: what `main` does.
+//!
+//! 1. Listen, so that a port in use is told before anything is started; who connects now waits a moment.
+//! 2. Open the database: the one that was named, or the local one, which is started.
+//! 3. Bring the schema up to date, unless it is or nobody wants it, and look whether commits are durable.
+//! 4. Say where it is, and serve until SIGTERM or SIGINT.
+//! 5. Finish what runs, close the pool, give the local PostgreSQL back: it stops if nobody else uses it.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use simplebank::{
+    Bank, TokenSettings,
+    db::{self, Db, Migrations, PoolOptions},
+    token::{Hs256, KeyError, PasetoLocal, SymmetricKey},
+};
+use simplebank_localpg::{Database, DatabaseArgs};
+use thiserror::Error;
+use tokio::{net::TcpListener, runtime, select, task::spawn_blocking, time::timeout};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    config::{Config, LogFormat, TokenKind},
+    rest::{chain, router},
+    server::{self, End, Limits},
+    telemetry, token_key,
+};
+
+/// The exit code when a setting or the surroundings are wrong: something for a person to put right.
+const EXIT_REFUSED: u8 = 2;
+/// How long the database may take to accept the first connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long closing the database connections may take once the requests are done.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the server did not start. The causes follow from the sources, what to do about it from [`Failure::way_out`].
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("cannot listen on {address}, because another program does")]
+    InUse { address: SocketAddr },
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("no database")]
+    Local(#[source] simplebank_localpg::Error),
+    #[error("the URL of the database does not begin with postgres:// or postgresql://")]
+    NotPostgres,
+    #[error("cannot use {database}")]
+    Database { database: String, source: db::Error },
+    #[error("{database} did not answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    Silent { database: String },
+    #[error("{database} is not migrated")]
+    NotMigrated { database: String },
+    #[error("{database} runs with {settings} off, so a crash can lose money that was acknowledged")]
+    NotDurable { database: String, settings: String },
+    #[error("--token-symmetric-key (TOKEN_SYMMETRIC_KEY) is not usable")]
+    Key(#[source] KeyError),
+    #[error("no token key")]
+    KeyFile(#[source] token_key::Error),
+    #[error("no data directory")]
+    DataDirectory(#[source] simplebank_localpg::Error),
+    #[error("no bank")]
+    Bank(#[source] simplebank::Error),
+    #[error("the operating system refuses to help")]
+    System(#[source] io::Error),
+}
+
+impl Failure {
+    /// What a person can do; `None` where the causes already say it, or nobody knows.
+    const fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::InUse { .. } | Self::Listen { .. } => Some(
+                "stop the other program, or choose another address with --http-server-address \
+                 (HTTP_SERVER_ADDRESS)",
+            ),
+            Self::NotPostgres | Self::Database { .. } | Self::Silent { .. } => Some(
+                "start it, or name another with --database-url (DATABASE_URL), or name none to let simplebank run a \
+                 local PostgreSQL",
+            ),
+            Self::NotMigrated { .. } => Some(
+                "leave --no-migrate (NO_MIGRATE) out, or run `simplebank migrate up` as the owner of the database",
+            ),
+            Self::NotDurable { .. } => Some(
+                "switch it on, or take the risk with --allow-unsafe-durability (ALLOW_UNSAFE_DURABILITY)",
+            ),
+            Self::Local(_)
+            | Self::Key(_)
+            | Self::KeyFile(_)
+            | Self::DataDirectory(_)
+            | Self::Bank(_)
+            | Self::System(_) => None,
+        }
+    }
+}
+
+/// Reads the settings, serves, and returns when it is over: 0 if in an orderly way, 2 if it could not start.
+#[must_use]
+pub fn main() -> ExitCode {
+    let config = Config::from_process();
+    let filter = EnvFilter::new(&config.log_level);
+    telemetry::init(config.log_format(), filter);
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome =
+        runtime.map_err(Failure::System).and_then(|runtime| runtime.block_on(run(config)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(io::stderr(), format_args!("simplebank-http: {}\n", chain(&failure)));
+            if let Some(way_out) = failure.way_out() {
+                say(io::stderr(), format_args!("What to do: {way_out}\n"));
+            }
+            ExitCode::from(EXIT_REFUSED)
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let stop = server::signals().map_err(Failure::System)?;
+    let listener = listen(config.http_server_address).await?;
+    let address = listener.local_addr().map_err(Failure::System)?;
+    let key = config.token_symmetric_key.as_ref().map(parse_key).transpose()?;
+    let database = open(config.database.clone()).await?;
+    let described = database.describe();
+    let mut stop = pin!(stop);
+    let prepared = select! {
+        prepared = prepare(&config, key, &database) => prepared.map(Some),
+        () = &mut stop => Ok(None),
+    };
+    let served = match prepared {
+        Ok(Some((bank, data_directory))) => {
+            announce(&config, address, &described, data_directory.as_deref());
+            let app = router(bank.clone(), &config.allowed_origins);
+            let end = server::serve(listener, app, limits(&config), stop).await;
+            close(&bank, end).await;
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    // The lease of the local PostgreSQL ends here whatever happened, and giving it back blocks.
+    match spawn_blocking(|| database.close()).await {
+        Ok(Ok(())) => tracing::debug!("the database is given back"),
+        Ok(Err(error)) => {
+            tracing::error!(error = chain(&error), "the local PostgreSQL did not stop")
+        }
+        Err(error) => tracing::error!(%error, "the local PostgreSQL did not stop"),
+    }
+    served
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|source| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            Failure::InUse { address }
+        } else {
+            Failure::Listen { address, source }
+        }
+    })
+}
+
+async fn open(arguments: DatabaseArgs) -> Result<Database, Failure> {
+    let opened = spawn_blocking(move || arguments.open()).await;
+    opened.map_err(|error| Failure::System(error.into()))?.map_err(Failure::Local)
+}
+
+/// A bank on a database that is fit for it, and the data directory if it was needed.
+async fn prepare(
+    config: &Config,
+    key: Option<SymmetricKey>,
+    database: &Database,
+) -> Result<(Bank, Option<PathBuf>), Failure> {
+    let failed = |source| Failure::Database { database: database.describe(), source };
+    let not_migrated = || Failure::NotMigrated { database: database.describe() };
+    // The driver takes any scheme, and would look for PostgreSQL behind it.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| database.url().starts_with(scheme)) {
+        return Err(Failure::NotPostgres);
+    }
+    // This is the first connection. Later ones have the pool's timeout.
+    let connected = timeout(CONNECT_TIMEOUT, Migrations::connect(database.url())).await;
+    let silent = |_| Failure::Silent { database: database.describe() };
+    let migrations = connected.map_err(silent)?.map_err(failed)?;
+    if !config.no_migrate {
+        migrate(migrations).await.map_err(failed)?;
+    }
+    let options =
+        PoolOptions { connections_max: config.database_connections_max, ..PoolOptions::default() };
+    let db = match Db::connect(database.url(), options).await {
+        Ok(db) => db,
+        Err(db::Error::NotMigrated(_)) => return Err(not_migrated()),
+        Err(source) => return Err(failed(source)),
+    };
+    let server = db.server().await.map_err(failed)?;
+    if server.migrated_to < server.latest_migration {
+        return Err(not_migrated());
+    }
+    check_durability(config, &database.describe(), &server)?;
+    let (key, data_directory) = key_and_directory(config, key, database.is_local())?;
+    Ok((bank(config, db, &key)?, data_directory))
+}
+
+/// Applies the migrations that are missing. If none is, the login needs no right to do so.
+async fn migrate(mut migrations: Migrations) -> Result<(), db::Error> {
+    let missing = migrations.status().await?.iter().filter(|step| !step.is_applied).count();
+    if missing > 0 {
+        tracing::info!(missing, "migrating the database");
+        migrations.up().await?;
+    }
+    migrations.close().await
+}
+
+fn check_durability(
+    config: &Config,
+    database: &str,
+    server: &db::server::Server,
+) -> Result<(), Failure> {
+    let settings = server.unsafe_settings().join(", ");
+    if settings.is_empty() {
+        return Ok(());
+    }
+    if !config.allow_unsafe_durability {
+        return Err(Failure::NotDurable { database: database.to_owned(), settings });
+    }
+    tracing::warn!(
+        settings,
+        "UNSAFE: these settings are off, and a crash of the database can lose money that was acknowledged"
+    );
+    Ok(())
+}
+
+fn parse_key(key: &SecretString) -> Result<SymmetricKey, Failure> {
+    key.expose_secret().parse().map_err(Failure::Key)
+}
+
+/// The key of the settings, or else that of the data directory; and the directory if anything is in it.
+fn key_and_directory(
+    config: &Config,
+    key: Option<SymmetricKey>,
+    is_local: bool,
+) -> Result<(SymmetricKey, Option<PathBuf>), Failure> {
+    let directory = || config.database.data_dir().and_then(|directory| directory.create());
+    match key {
+        Some(key) if !is_local => Ok((key, None)),
+        Some(key) => Ok((key, Some(directory().map_err(Failure::DataDirectory)?))),
+        None => {
+            let directory = directory().map_err(Failure::DataDirectory)?;
+            let key = token_key::load_or_create(&directory).map_err(Failure::KeyFile)?;
+            Ok((key, Some(directory)))
+        }
+    }
+}
+
+fn bank(config: &Config, db: Db, key: &SymmetricKey) -> Result<Bank, Failure> {
+    // In range: the settings allow a year at most.
+    let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
+    let builder = Bank::builder(db).token_settings(TokenSettings {
+        access_duration: whole(config.access_token_duration),
+        refresh_duration: whole(config.refresh_token_duration),
+        ..TokenSettings::default()
+    });
+    let builder = match config.token_kind {
+        TokenKind::Paseto => builder.tokens(PasetoLocal::new(key)),
+        TokenKind::Jwt => builder.tokens(Hs256::new(key)),
+    };
+    builder.build().map_err(Failure::Bank)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
+        shutdown_deadline: config.shutdown_deadline,
+        ..Limits::default()
+    }
+}
+
+async fn close(bank: &Bank, end: End) {
+    match end {
+        End::Drained => tracing::info!("all requests were answered"),
+        End::CutOff => tracing::warn!("some requests were cut off at the deadline"),
+    }
+    if timeout(CLOSE_TIMEOUT, bank.db().close()).await.is_err() {
+        tracing::warn!("some database connections were cut off");
+    }
+}
+
+/// Tells people where the bank is and what to do next; machines get a line of their log.
+fn announce(config: &Config, address: SocketAddr, database: &str, data_directory: Option<&Path>) {
+    let data = data_directory.map_or("-".to_owned(), |path| path.display().to_string());
+    match config.log_format() {
+        LogFormat::Json => tracing::info!(%address, database, data_directory = data, "listening"),
+        LogFormat::Text => say(io::stdout(), format_args!("{}", welcome(address, database, &data))),
+    }
+}
+
+fn welcome(address: SocketAddr, database: &str, data: &str) -> String {
+    let mut here = address;
+    if address.ip().is_unspecified() {
+        here.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        r#"simplebank {version} listens on http://{address}
+
+  database        {database}
+  data directory  {data}
+  documentation   http://{here}/docs
+  OpenAPI         http://{here}/openapi.json
+
+Register somebody:
+
+  curl http://{here}/v1/users -H 'Content-Type: application/json' -d '{{"username": "alice",
+    "password": "correct horse battery", "full_name": "Alice Doe", "email": "alice@example.org"}}'
+
+The bank's own side, such as making somebody a banker, is on the command line: simplebank --help
+Stop with Ctrl-C.
+
+"#
+    )
+}
+
+/// Writes for people. Nobody may be listening, and that is no reason to stop.
+fn say(mut to: impl io::Write, text: fmt::Arguments<'_>) {
+    let _ = to.write_fmt(text).and_then(|()| to.flush());
+}

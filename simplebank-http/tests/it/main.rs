@@ -1,0 +1,18 @@
+//! The wire's contract, on a real PostgreSQL and over real connections.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy allows both in `#[test]` functions, but not in the functions that those share"
+)]
+
+mod access;
+mod binary;
+mod browser;
+mod connections;
+mod documents;
+mod endpoints;
+mod input;
+mod money;
+mod pages;
+mod support;
