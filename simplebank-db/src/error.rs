@@ -27,6 +27,9 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// The URL names another kind of database, or none.
+    #[error("the URL of the database must begin with postgres:// or postgresql://")]
+    NotPostgres,
     /// No connection, or it broke before a commit was sent: nothing has happened.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),

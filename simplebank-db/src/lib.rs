@@ -134,6 +134,10 @@ fn pool_options(options: &PoolOptions) -> PgPoolOptions {
 }
 
 fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
+    // The driver takes any scheme, and would look for PostgreSQL behind it.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(Error::NotPostgres);
+    }
     let options: PgConnectOptions = url.parse()?;
     Ok(options.application_name("simplebank").disable_statement_logging())
 }

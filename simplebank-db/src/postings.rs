@@ -3,7 +3,7 @@
 //!
 //! 1. [`lock`] reads what was answered before under the keys and locks the accounts.
 //! 2. The caller decides, in memory.
-//! 3. [`write`] stores transfers, entries, balances and answers.
+//! 3. [`write()`] stores transfers, entries, balances and answers.
 //!
 //! Between them stands nothing else, so a batch costs four round trips with BEGIN and COMMIT, whatever its size.
 
@@ -33,7 +33,7 @@ pub struct Locked {
 /// Reads the records of `keys` and locks the accounts `ids`, in ascending order of their ids, so that two batches never
 /// wait for each other.
 ///
-/// A record that is being written by somebody else right now is not seen: [`write`] meets it as a violation of
+/// A record that is being written by somebody else right now is not seen: [`write()`] meets it as a violation of
 /// [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey), and a second attempt finds it.
 ///
 /// # Errors

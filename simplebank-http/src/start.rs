@@ -49,8 +49,6 @@ enum Failure {
     Listen { address: SocketAddr, source: io::Error },
     #[error("no database")]
     Local(#[source] simplebank_localpg::Error),
-    #[error("the URL of the database does not begin with postgres:// or postgresql://")]
-    NotPostgres,
     #[error("cannot use {database}")]
     Database { database: String, source: db::Error },
     #[error("{database} did not answer within {} s", CONNECT_TIMEOUT.as_secs())]
@@ -79,7 +77,7 @@ impl Failure {
                 "stop the other program, or choose another address with --http-server-address \
                  (HTTP_SERVER_ADDRESS)",
             ),
-            Self::NotPostgres | Self::Database { .. } | Self::Silent { .. } => Some(
+            Self::Database { .. } | Self::Silent { .. } => Some(
                 "start it, or name another with --database-url (DATABASE_URL), or name none to let simplebank run a \
                  local PostgreSQL",
             ),
@@ -177,10 +175,6 @@ async fn prepare(
 ) -> Result<(Bank, Option<PathBuf>), Failure> {
     let failed = |source| Failure::Database { database: database.describe(), source };
     let not_migrated = || Failure::NotMigrated { database: database.describe() };
-    // The driver takes any scheme, and would look for PostgreSQL behind it.
-    if !["postgres://", "postgresql://"].iter().any(|scheme| database.url().starts_with(scheme)) {
-        return Err(Failure::NotPostgres);
-    }
     // This is the first connection. Later ones have the pool's timeout.
     let connected = timeout(CONNECT_TIMEOUT, Migrations::connect(database.url())).await;
     let silent = |_| Failure::Silent { database: database.describe() };

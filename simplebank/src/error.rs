@@ -72,7 +72,7 @@ pub enum Error {
     Stopped(#[source] tokio::task::JoinError),
 }
 
-/// What kind of failure an [`Error`] is: what a caller can do about it.
+/// What kind of failure an [`enum@Error`] is: what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Correct the request.

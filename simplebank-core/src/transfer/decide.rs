@@ -46,12 +46,12 @@ fn decide_one(
     order: &Order,
     now: OffsetDateTime,
 ) -> Result<Posting, Rejection> {
-    if order.from_account_id == order.to_account_id {
-        return Err(Rejection::SameAccount);
-    }
     let from = find(accounts, order.from_account_id)?;
     let to = find(accounts, order.to_account_id)?;
     check_sides(order, from, to)?;
+    if from.id == to.id {
+        return Err(Rejection::SameAccount);
+    }
     from.check_takes_part(order.currency)?;
     to.check_takes_part(order.currency)?;
 

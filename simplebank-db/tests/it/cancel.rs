@@ -38,31 +38,36 @@ async fn is_seen_by_others(db: &Db, owner: &PgPool) -> bool {
     seen
 }
 
+/// How often each of the tests below drops a future. How far one gets in a number of polls depends on how fast the server
+/// answers, so every number is tried often.
+const DROPS: usize = 400;
+/// BEGIN, two statements and COMMIT seldom need more polls.
+const POLLS_MAX: usize = 8;
+
 #[tokio::test]
 async fn dropping_the_future_at_any_await_leaves_nothing_behind() {
     let (database, owner) = database_with_notes().await;
     let db = narrow(&database.url()).await;
-    let mut polls = 1;
-    loop {
+    let mut interrupted = 0;
+    for polls in (1..=POLLS_MAX).cycle().take(DROPS) {
         let transaction = db.transact(TxSpec::read_committed("test"), async |tx| {
             sqlx::raw_sql("insert into notes values (1, 'ours')").execute(tx.connection()).await?;
             sqlx::raw_sql("insert into notes values (2, 'ours')").execute(tx.connection()).await?;
             Ok::<_, Error>(())
         });
-        let has_ended = poll_at_most(polls, transaction).await;
+        if !poll_at_most(polls, transaction).await {
+            interrupted += 1;
+        }
+        // The next borrower waits for what was dropped to be rolled back.
+        execute(&db, "select 1").await.unwrap();
+        let left = notes(&owner).await.len();
+        assert!(left == 0 || left == 2, "half of a transaction was left after {polls} polls");
         assert!(
             is_seen_by_others(&db, &owner).await,
             "an acknowledged write was lost after {polls} polls"
         );
-        let half = notes(&owner).await.len();
-        assert_eq!(half, 0, "half of a transaction was left after {polls} polls");
-        if has_ended {
-            break;
-        }
-        polls += 1;
     }
-    // BEGIN, two statements and COMMIT wait at least once each.
-    assert!(polls >= 4, "the transaction was never interrupted");
+    assert!(interrupted > 0, "no transaction was ever interrupted");
 }
 
 /// The control of the test above: sqlx's own begin, dropped while BEGIN is on its way, loses the next borrower's write.
@@ -70,16 +75,13 @@ async fn dropping_the_future_at_any_await_leaves_nothing_behind() {
 async fn a_plain_begin_that_is_dropped_loses_acknowledged_writes() {
     let (database, owner) = database_with_notes().await;
     let db = narrow(&database.url()).await;
-    let mut lost = 0;
-    for polls in 1..20 {
+    for polls in (1..=POLLS_MAX).cycle().take(10 * DROPS) {
         #[expect(clippy::disallowed_methods, reason = "the control goes round the door")]
         let begin = db.pool().begin();
         poll_at_most(polls, begin).await;
         if !is_seen_by_others(&db, &owner).await {
-            lost += 1;
-            // End what was left open.
-            execute(&db, "rollback").await.unwrap();
+            return;
         }
     }
-    assert!(lost > 0, "sqlx has mended this: begin without a task");
+    panic!("sqlx has mended this: begin without a task");
 }

@@ -75,3 +75,11 @@ async fn an_unreachable_server_is_told_at_once() {
     let error = Db::connect(url, PoolOptions::default()).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_url_of_another_database_is_refused() {
+    for url in ["mysql://localhost/bank", "localhost/bank", ""] {
+        let error = Db::connect(url, PoolOptions::default()).await.unwrap_err();
+        assert!(matches!(error, Error::NotPostgres), "{url}: {error:?}");
+    }
+}

@@ -15,4 +15,5 @@ mod endpoints;
 mod input;
 mod money;
 mod pages;
+mod promises;
 mod support;
