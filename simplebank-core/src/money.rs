@@ -100,16 +100,18 @@ impl Amount {
     ///
     /// [`InvalidAmount`] says what is wrong.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, InvalidAmount> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let (is_negative, unsigned) = match text.strip_prefix('-') {
+            Some(unsigned) => (true, unsigned),
+            None => (false, text),
+        };
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
         let is_digits =
             |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if let Some(unsigned) = text.strip_prefix('-')
-            && unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        {
-            return Err(InvalidAmount::NotPositive);
-        }
         if !is_digits(whole) || !is_digits(fraction) {
             return Err(InvalidAmount::NotANumber);
+        }
+        if is_negative {
+            return Err(InvalidAmount::NotPositive);
         }
         // A decimal holds 28 digits. Longer ones are judged by what they would be, rather than rounded to something else.
         let whole = whole.trim_start_matches('0');
@@ -286,7 +288,7 @@ mod tests {
         let (euro, yen) = (currency("EUR"), currency("JPY"));
         for text in [
             "", ".", "1.", ".5", "1,5", "1e3", "+1", " 1", "1 ", "1_000", "0x10", "١", "1.2.3",
-            "NaN", "--1", "1\0",
+            "NaN", "--1", "-", "-.", "-1.2.3", "1\0",
         ] {
             assert_eq!(Amount::parse(text, euro), Err(InvalidAmount::NotANumber), "{text:?}");
         }

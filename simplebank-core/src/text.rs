@@ -39,7 +39,15 @@ pub(crate) fn check_rule(allowed: bool, rule: &'static str) -> Result<(), Invali
 }
 
 /// True for characters that print nothing, reorder what is printed, or end a line: in a name they only deceive.
+///
+/// These are the control characters, the line and paragraph separators, the bidirectional formatting characters (Unicode
+/// Standard Annex 9, table 4) and what else has the property `Default_Ignorable_Code_Point` (Unicode 16).
 pub(crate) fn is_deceptive(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_ignorable = matches!(
+        u32::from(character),
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
+            | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff
+    );
+    character.is_control() || is_ignorable
 }

@@ -158,7 +158,18 @@ mod tests {
         for good in ["A", "Alice Doe", "Łukasz 王", &"é".repeat(100)] {
             assert!(good.parse::<FullName>().is_ok(), "{good}");
         }
-        for bad in ["", " Alice", "Alice\n", "A\0", "A\u{202e}B", "A\u{200b}", &"a".repeat(101)] {
+        for bad in [
+            "",
+            " Alice",
+            "Alice\n",
+            "A\0",
+            "A\u{202e}B",
+            "A\u{200b}",
+            "\u{3164}",
+            "a\u{61c}b",
+            "\u{e0041}",
+            &"a".repeat(101),
+        ] {
             assert!(bad.parse::<FullName>().is_err(), "{bad:?}");
         }
     }

@@ -140,7 +140,7 @@ pub async fn audit_rows(tx: &mut Tx<'_>) -> Result<i64, Error> {
         select (select count(*) from simplebank.accounts)
              + (select count(*) from simplebank.transfers)
              + (select count(*) from simplebank.entries)
-             + (select count(*) from simplebank.idempotency where transfer_id is not null) as "count!"
+             + (select count(*) from simplebank.idempotency) as "count!"
         "#
     );
     Ok(count.fetch_one(tx.connection()).await?)

@@ -91,8 +91,11 @@ impl Error {
         if let Self::Constraint { constraint, .. } = self { Some(*constraint) } else { None }
     }
 
-    /// The error of a COMMIT: where the connection broke, nobody knows what became of it.
+    /// The error of a COMMIT: unless the server itself answered, nobody knows what became of it.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_none() {
+            return Self::CommitUnknown(error);
+        }
         let error = Self::from(error);
         if let Self::Unavailable(source) = error { Self::CommitUnknown(source) } else { error }
     }

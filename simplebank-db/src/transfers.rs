@@ -28,6 +28,28 @@ pub async fn find(tx: &mut Tx<'_>, id: TransferId) -> Result<Option<Transfer>, E
     row.map(Transfer::try_from).transpose()
 }
 
+/// Those of some transfers that exist, in ascending order of their ids.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn find_all(tx: &mut Tx<'_>, ids: &[TransferId]) -> Result<Vec<Transfer>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query_as!(
+        TransferRow,
+        r#"
+        select id, kind, from_account_id, to_account_id, amount, currency, created_by, created_at
+        from simplebank.transfers
+        where id = any($1)
+        order by id
+        "#,
+        &ids,
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    rows.into_iter().map(Transfer::try_from).collect()
+}
+
 /// Up to `limit` transfers of an account below its entry `before`, newest first, each with the version of that entry.
 ///
 /// # Errors

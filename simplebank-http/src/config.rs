@@ -12,8 +12,10 @@ use simplebank_localpg::DatabaseArgs;
 
 use crate::Origin;
 
-/// The longest life of a token that may be set: a year.
-const TOKEN_DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest life of a token that may be set: thirty days.
+const TOKEN_DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The longest wait for a connection to the database that may be set: a minute.
+const DATABASE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest wait for running requests that may be set: an hour.
 const SHUTDOWN_DEADLINE_MAX: Duration = Duration::from_secs(3600);
 
@@ -31,6 +33,10 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", env, default_value_t = 10, help_heading = "Database",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections_max: u32,
+    /// How long a request waits for one of these connections before it is told to try later, such as 500ms.
+    #[arg(long, value_name = "DURATION", env, default_value = "500ms", help_heading = "Database",
+        value_parser = parse_database_wait)]
+    pub database_wait: Duration,
     /// Don't bring the database's schema up to date at start.
     #[arg(long, env, help_heading = "Database", value_parser = BoolishValueParser::new())]
     pub no_migrate: bool,
@@ -187,24 +193,27 @@ fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080")
 }
 
-fn parse_duration(text: &str, max: Duration) -> Result<Duration, String> {
+fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "expected a duration such as 90s, 15m, 1h30m or 24h".to_owned())?;
-    let min = Duration::from_secs(1);
     if (min..=max).contains(&duration) {
         Ok(duration)
     } else {
-        let max = humantime::format_duration(max);
-        Err(format!("expected a duration from 1s to {max}"))
+        let (min, max) = (humantime::format_duration(min), humantime::format_duration(max));
+        Err(format!("expected a duration from {min} to {max}"))
     }
 }
 
 fn parse_token_duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text, TOKEN_DURATION_MAX)
+    parse_duration(text, Duration::from_secs(1), TOKEN_DURATION_MAX)
 }
 
 fn parse_shutdown_deadline(text: &str) -> Result<Duration, String> {
-    parse_duration(text, SHUTDOWN_DEADLINE_MAX)
+    parse_duration(text, Duration::from_secs(1), SHUTDOWN_DEADLINE_MAX)
+}
+
+fn parse_database_wait(text: &str) -> Result<Duration, String> {
+    parse_duration(text, Duration::from_millis(10), DATABASE_WAIT_MAX)
 }
 
 fn parse_origin(text: &str) -> Result<Origin, crate::InvalidOrigin> {

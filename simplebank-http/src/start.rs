@@ -182,8 +182,10 @@ async fn prepare(
     if !config.no_migrate {
         migrate(migrations).await.map_err(failed)?;
     }
-    let options =
-        PoolOptions { connections_max: config.database_connections_max, ..PoolOptions::default() };
+    let options = PoolOptions {
+        connections_max: config.database_connections_max,
+        acquire_timeout: config.database_wait,
+    };
     let db = match Db::connect(database.url(), options).await {
         Ok(db) => db,
         Err(db::Error::NotMigrated(_)) => return Err(not_migrated()),
@@ -250,7 +252,7 @@ fn key_and_directory(
 }
 
 fn bank(config: &Config, db: Db, key: &SymmetricKey) -> Result<Bank, Failure> {
-    // In range: the settings allow a year at most.
+    // In range: the settings allow thirty days at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
     let builder = Bank::builder(db).token_settings(TokenSettings {
         access_duration: whole(config.access_token_duration),

@@ -185,7 +185,9 @@ const fn code_of_db(error: &db::Error) -> &'static str {
     match error {
         db::Error::Overload(_) | db::Error::Serialization(_) | db::Error::Deadlock(_) => OVERLOADED,
         db::Error::Exhausted { last, .. } => code_of_db(last),
-        db::Error::Unavailable(_) | db::Error::Stopped(_) => UNAVAILABLE,
+        db::Error::Unavailable(_) | db::Error::Stopped(_) | db::Error::NotMigrated(_) => {
+            UNAVAILABLE
+        }
         db::Error::CommitUnknown(_) => OUTCOME_UNKNOWN,
         db::Error::Constraint { constraint: Constraint::IdempotencyKey, .. } => KEY_IN_USE,
         _ => INTERNAL,

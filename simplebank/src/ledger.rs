@@ -4,16 +4,21 @@
 //! 2. Entries: each account's chain has no gap (I4) and stays within its limit (I5); none stands alone (I3).
 //! 3. Transfers: each has two entries that sum to zero, in the currency of both accounts (I3), and its answer is recorded
 //!    (I2).
-//! 4. Records: each "posted" points at a transfer with the content that was asked for (I2).
+//! 4. Records: each can be read, and each "posted" points at a transfer with the content that was asked for by that user
+//!    under that key (I2).
 
 use std::time::Duration;
 
 use simplebank_core::{
     TransferId,
     ledger::{Chain, Invariant, Row, Totals, Violation, check_account, check_posting},
-    transfer::Entry,
+    transfer::{Entry, Transfer},
 };
-use simplebank_db::{self as db, BodyError, Tx, TxSpec, accounts, entries, idempotency, transfers};
+use simplebank_db::{
+    self as db, BodyError, Tx, TxSpec, accounts, entries,
+    idempotency::{self, Outcome, Record},
+    transfers,
+};
 
 use crate::{Bank, Error, road::content_hash};
 
@@ -190,25 +195,41 @@ async fn verify_records(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result<()
     let mut after = None;
     loop {
         let from = after.as_ref().map(|(owner, key)| (*owner, key));
-        let page = idempotency::audit_posted(tx, from, ROWS).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let page = idempotency::audit(tx, from, ROWS).await?;
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some((last.owner, last.key.clone()));
-        for (record, transfer) in &page {
-            let row = || Row::Record(record.owner, record.key.clone());
-            let Some(transfer) = transfer else {
-                return broken(Invariant::Acknowledged, row(), "its transfer does not exist");
-            };
-            if content_hash(&transfer.content()) != record.content_hash {
-                let what = format!("transfer {} is not what was asked for", transfer.id);
-                return broken(Invariant::Acknowledged, row(), what);
-            }
-            if transfer.created_by != record.owner {
-                let what =
-                    format!("transfer {} was asked for by {}", transfer.id, transfer.created_by);
-                return broken(Invariant::Acknowledged, row(), what);
-            }
+        let posted: Vec<TransferId> = page.iter().filter_map(posted_as).collect();
+        let transfers = transfers::find_all(tx, &posted).await?;
+        for record in &page {
+            // Reading a refusal has shown that it is one.
+            let Some(id) = posted_as(record) else { continue };
+            let found = transfers.binary_search_by_key(&id, |transfer| transfer.id);
+            check_record(record, found.ok().and_then(|index| transfers.get(index)))?;
         }
         counter.add(page.len());
+    }
+}
+
+/// Compares a record that says "posted" with the transfer that it names, if that exists.
+fn check_record(record: &Record, transfer: Option<&Transfer>) -> Result<(), Stop> {
+    let wrong = |what: String| {
+        let row = Row::Record(record.owner, record.key.clone());
+        broken(Invariant::Acknowledged, row, what)
+    };
+    let Some(transfer) = transfer else { return wrong("its transfer does not exist".to_owned()) };
+    if transfer.created_by != record.owner {
+        return wrong(format!("transfer {} was asked for by {}", transfer.id, transfer.created_by));
+    }
+    if content_hash(record.owner, &record.key, &transfer.content()) != record.content_hash {
+        return wrong(format!("transfer {} is not what was asked for under this key", transfer.id));
+    }
+    Ok(())
+}
+
+fn posted_as(record: &Record) -> Option<TransferId> {
+    match record.outcome {
+        Outcome::Posted(id) => Some(id),
+        Outcome::Refused(_) => None,
     }
 }
 

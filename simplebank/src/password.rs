@@ -75,9 +75,11 @@ impl Passwords {
         if password.expose_secret().chars().count() > PASSWORD_CHARACTERS_MAX {
             return Ok(false);
         }
-        let is_somebody = hash.is_some();
         let nobodys =
             self.nobodys_hash.get_or_try_init(async || self.new_nobodys_hash().await).await?;
+        // The operator's hash is none, and fits no password either.
+        let hash = hash.filter(|hash| PasswordHash::new(hash).is_ok());
+        let is_somebody = hash.is_some();
         let hash = hash.unwrap_or_else(|| nobodys.clone());
         let fits = self
             .run(move || {

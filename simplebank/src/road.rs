@@ -9,7 +9,7 @@
 //!
 //! One order is a slice of one. Nothing is answered before the commit.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use simplebank_core::{
@@ -26,7 +26,9 @@ use time::OffsetDateTime;
 
 use crate::{Bank, Error, ports::new_id};
 
-const POST: TxSpec = TxSpec::read_committed("post");
+/// A request may wait half a second for a connection, twice, and for a lock: together less than the 2 s in which a locked
+/// row is to be told.
+const POST: TxSpec = TxSpec::read_committed("post").lock_timeout(Duration::from_millis(900));
 
 /// What a movement of money came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,8 +239,8 @@ fn sort_out(orders: &[Keyed], records: Vec<Record>) -> (Vec<Slot>, Vec<(&Keyed, 
     let mut first: HashMap<(UserId, &str), usize> = HashMap::new();
     let (mut slots, mut fresh) = (Vec::with_capacity(orders.len()), Vec::new());
     for keyed in orders {
-        let hash = content_hash(&keyed.order.content());
         let owner = keyed.order.ordered_by.id();
+        let hash = content_hash(owner, &keyed.key, &keyed.order.content());
         let slot = if let Some(record) = recorded.get(&(owner, keyed.key.to_string())) {
             if record.content_hash == hash { Slot::Recorded(record.clone()) } else { Slot::Reused }
         } else if let Some(number) = first.get(&(owner, keyed.key.as_str())) {
@@ -254,9 +256,11 @@ fn sort_out(orders: &[Keyed], records: Vec<Record>) -> (Vec<Slot>, Vec<(&Keyed, 
     (slots, fresh)
 }
 
-/// SHA-256 of an order's content, as it is kept beside the answer.
-pub(crate) fn content_hash(content: &str) -> [u8; 32] {
-    Sha256::digest(content).into()
+/// SHA-256 of what was asked for, by whom and under which key, as it is kept beside the answer: a record that was changed
+/// to speak of another key is found out.
+pub(crate) fn content_hash(owner: UserId, key: &IdempotencyKey, content: &str) -> [u8; 32] {
+    // None of the parts holds a line break.
+    Sha256::digest(format!("{owner}\n{key}\n{content}")).into()
 }
 
 fn record(keyed: &Keyed, content_hash: [u8; 32], decision: &Result<Posting, Rejection>) -> Record {

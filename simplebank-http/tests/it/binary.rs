@@ -63,6 +63,7 @@ fn help_names_every_setting() {
         "CONNECTIONS_MAX",
         "--shutdown-deadline",
         "SHUTDOWN_DEADLINE",
+        "DATABASE_WAIT",
         "--allowed-origins",
         "ALLOWED_ORIGINS",
         "--token-symmetric-key",
@@ -109,6 +110,7 @@ fn wrong_settings_are_refused_by_name() {
         ("CONNECTIONS_MAX", "0"),
         ("DATABASE_CONNECTIONS_MAX", "many"),
         ("SHUTDOWN_DEADLINE", "-1s"),
+        ("DATABASE_WAIT", "1ms"),
         ("NO_MIGRATE", "perhaps"),
         ("TOKEN_SYMMETRIC_KEY", "short"),
     ] {

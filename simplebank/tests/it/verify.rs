@@ -21,10 +21,10 @@ async fn a_whole_ledger_is_found_whole_and_every_row_is_counted() {
     let bank = ledger().await;
     let told = std::sync::Mutex::new(Vec::new());
     let report = bank.bank.verify(|progress| told.lock().unwrap().push(progress)).await.unwrap();
-    // Three accounts, four transfers, eight entries, four records that say "posted".
-    assert_eq!((report.rows, report.violation), (19, None));
+    // Three accounts, four transfers, eight entries, five records.
+    assert_eq!((report.rows, report.violation), (20, None));
     let last = *told.lock().unwrap().last().unwrap();
-    assert_eq!((last.done, last.total), (19, 19));
+    assert_eq!((last.done, last.total), (20, 20));
 }
 
 #[tokio::test]
@@ -62,6 +62,7 @@ async fn each_kind_of_tampering_is_found() {
         (Acknowledged, "delete from simplebank.idempotency where key = 'k1'".to_owned()),
         (Acknowledged, "update simplebank.idempotency set content_hash = decode(repeat('00', 32), 'hex') where key = 'k1'".to_owned()),
         (Acknowledged, "update simplebank.idempotency set owner_id = (select id from simplebank.users where username = 'bob') where key = 'k1'".to_owned()),
+        (Acknowledged, "update simplebank.idempotency set key = 'k9' where key = 'k1'".to_owned()),
         // Bob pays 500 where he had 400, and everything else agrees with it.
         (WithinLimit, format!("update simplebank.entries set amount = -500, balance_after = -100 where account_id = {bob} and version = 2;
             update simplebank.entries set amount = 402, balance_after = 302 where account_id = {bob} and version = 3;
@@ -86,4 +87,18 @@ async fn each_kind_of_tampering_is_found() {
             "{tampering}: {found:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_can_not_be_read_is_found() {
+    let bank = ledger().await;
+    bank.is_whole().await;
+    let sql = "alter table simplebank.idempotency disable trigger all;
+        update simplebank.idempotency set rejection_code = 'nonsense' where key = 'k3'";
+    sqlx::raw_sql(sql).execute(&bank.owner().await).await.unwrap();
+    let error = bank.bank.verify(|_| ()).await.unwrap_err();
+    assert!(
+        matches!(error, simplebank::Error::Db(simplebank::db::Error::Inconsistent { .. })),
+        "{error:?}"
+    );
 }
