@@ -98,7 +98,8 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let path = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let span = tracing::info_span!(
+    // Of the highest level, so that a warning names its request whatever else is logged.
+    let span = tracing::error_span!(
         "request",
         request_id = id.to_str().unwrap_or_default(),
         method = request.method().as_str(),
