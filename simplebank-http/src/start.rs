@@ -3,15 +3,17 @@
 //! 1. Listen, so that a port in use is told before anything is started; who connects now waits a moment.
 //! 2. Open the database: the one that was named, or the local one, which is started.
 //! 3. Bring the schema up to date, unless it is or nobody wants it, and look whether commits are durable.
-//! 4. Say where it is, and serve until SIGTERM or SIGINT.
+//! 4. Say where it is, and serve until SIGTERM or SIGINT; start the local PostgreSQL again should it die.
 //! 5. Finish what runs, close the pool, give the local PostgreSQL back: it stops if nobody else uses it.
 
 use std::{
+    convert::Infallible,
     fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -37,6 +39,8 @@ use crate::{
 const EXIT_REFUSED: u8 = 2;
 /// How long the database may take to accept the first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the local PostgreSQL is looked after: so long, at most, and the second that it takes to start, it is away.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(2);
 /// How long closing the database connections may take once the requests are done.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -123,7 +127,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     let listener = listen(config.http_server_address).await?;
     let address = listener.local_addr().map_err(Failure::System)?;
     let key = config.token_symmetric_key.as_ref().map(parse_key).transpose()?;
-    let database = open(config.database.clone()).await?;
+    let database = Arc::new(open(config.database.clone()).await?);
     let described = database.describe();
     let mut stop = pin!(stop);
     let prepared = select! {
@@ -134,22 +138,47 @@ async fn run(config: Config) -> Result<(), Failure> {
         Ok(Some((bank, data_directory))) => {
             announce(&config, address, &described, data_directory.as_deref());
             let app = router(bank.clone(), &config.allowed_origins);
-            let end = server::serve(listener, app, limits(&config), stop).await;
+            let end = select! {
+                end = server::serve(listener, app, limits(&config), stop) => end,
+                never = look_after(&database) => match never {},
+            };
             close(&bank, end).await;
             Ok(())
         }
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };
-    // The lease of the local PostgreSQL ends here whatever happened, and giving it back blocks.
+    give_back(database).await;
+    served
+}
+
+/// Starts the local PostgreSQL again whenever it has died: nobody else would, as long as this server runs.
+async fn look_after(database: &Arc<Database>) -> Infallible {
+    loop {
+        tokio::time::sleep(LOOK_AFTER_EVERY).await;
+        let database = Arc::clone(database);
+        match spawn_blocking(move || database.revive()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::warn!("the local PostgreSQL had died and was started again"),
+            Ok(Err(error)) => {
+                tracing::error!(error = chain(&error), "the local PostgreSQL does not start again");
+            }
+            Err(error) => tracing::error!(%error, "the local PostgreSQL is not looked after"),
+        }
+    }
+}
+
+/// Ends the lease of the local PostgreSQL, which blocks.
+async fn give_back(database: Arc<Database>) {
+    // Whoever is looking after it at this moment ends the lease, and the runtime waits for that.
+    let Some(database) = Arc::into_inner(database) else { return };
     match spawn_blocking(|| database.close()).await {
         Ok(Ok(())) => tracing::debug!("the database is given back"),
         Ok(Err(error)) => {
-            tracing::error!(error = chain(&error), "the local PostgreSQL did not stop")
+            tracing::error!(error = chain(&error), "the local PostgreSQL did not stop");
         }
         Err(error) => tracing::error!(%error, "the local PostgreSQL did not stop"),
     }
-    served
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

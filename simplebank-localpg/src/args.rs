@@ -117,6 +117,18 @@ impl Database {
         matches!(self.source, Source::Local(_))
     }
 
+    /// Starts the local cluster again if it has died, as [`LocalPostgres::revive`]; leaves a given database alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalPostgres::revive`].
+    pub fn revive(&self) -> Result<bool, Error> {
+        match &self.source {
+            Source::Given(_) => Ok(false),
+            Source::Local(postgres) => postgres.revive(),
+        }
+    }
+
     /// Ends the use of the database: of the local cluster as [`LocalPostgres::stop`], which may block for seconds.
     ///
     /// # Errors

@@ -92,6 +92,27 @@ impl LocalPostgres {
         Ok(Self { layout, account, url, lease: Some(lease) })
     }
 
+    /// Starts the server again if it has died, as after a kill; returns whether it had. While it runs, this costs a look
+    /// at a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalPostgres::start`].
+    pub fn revive(&self) -> Result<bool, Error> {
+        if self.runs()? {
+            return Ok(false);
+        }
+        let _start_lock = Lock::exclusive(&self.layout.start_lock())?;
+        // Somebody else may have been faster.
+        let has_died = !self.runs()?;
+        server::start_or_adopt(&self.layout, &self.account, &Log::at(self.layout.log()))?;
+        Ok(has_died)
+    }
+
+    fn runs(&self) -> Result<bool, Error> {
+        Ok(matches!(postmaster::look(&self.layout.cluster())?, Presence::Running { .. }))
+    }
+
     /// The URL of the database `simplebank`, with the superuser's password.
     #[must_use]
     pub fn url(&self) -> &str {

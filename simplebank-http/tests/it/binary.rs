@@ -250,6 +250,35 @@ async fn without_settings_it_serves_from_a_local_database_and_leaves_nothing_run
 }
 
 #[tokio::test]
+async fn a_local_database_that_dies_is_started_again() {
+    let home = home();
+    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
+        .unwrap();
+    let server = Running::start(&mut binary(&home));
+    let status = || simplebank_localpg::LocalPostgres::status(home.path()).unwrap();
+    let pid = || match status() {
+        simplebank_localpg::Status::Running { pid, .. } => Some(pid),
+        simplebank_localpg::Status::NoCluster | simplebank_localpg::Status::Stopped => None,
+    };
+    let killed = pid().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &killed.to_string()]).status().unwrap().success());
+    // 60 s are more than any start takes.
+    let give_up_at = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let url = format!("{}/health/ready", server.base);
+    loop {
+        let is_ready = client().get(&url).send().await.unwrap().status() == 200;
+        // A connection may outlive its server by a moment.
+        if is_ready && pid().is_some_and(|pid| pid != killed) {
+            break;
+        }
+        assert!(std::time::Instant::now() < give_up_at, "it never came back");
+    }
+    let (code, _, logs) = server.stop();
+    assert_eq!(code, Some(0), "{logs}");
+    assert_eq!(status(), simplebank_localpg::Status::Stopped);
+}
+
+#[tokio::test]
 async fn in_production_it_logs_for_machines() {
     let home = home();
     let database = TestDatabase::new().await;
