@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod access;
 mod accounts;
 mod bank;
 mod error;

@@ -3,7 +3,7 @@
 use simplebank_core::{Account, AccountId, Principal, Rejection, access::Power, account::Owner};
 use simplebank_db::{TxSpec, accounts};
 
-use crate::{Bank, Error, users::find::Require as _};
+use crate::{Bank, Error, access::require};
 
 const SET_STATUS: TxSpec = TxSpec::read_committed("set_status");
 
@@ -33,7 +33,7 @@ impl Bank {
         id: AccountId,
         decide: fn(Account) -> Result<Account, Rejection>,
     ) -> Result<Account, Error> {
-        by.require(Power::Freeze)?;
+        require(by, Power::Freeze)?;
         self.db()
             .transact(SET_STATUS, async |tx| {
                 let account =

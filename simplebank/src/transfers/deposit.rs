@@ -5,8 +5,8 @@ use simplebank_db::Tx;
 
 use crate::{
     Bank, Error, Receipt,
+    access::require,
     road::{Movement, Wish},
-    users::find::Require as _,
 };
 
 /// Cash to take in, to a customer's account.
@@ -56,7 +56,7 @@ impl Bank {
         key: IdempotencyKey,
         command: Deposit,
     ) -> Result<Wish, Error> {
-        by.require(Power::Deposit)?;
+        require(by, Power::Deposit)?;
         let Deposit { account_id, amount, currency } = command;
         Wish::new(self.now(), by, key, Movement::Deposit { account_id }, amount, currency)
     }

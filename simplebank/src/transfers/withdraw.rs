@@ -5,8 +5,8 @@ use simplebank_db::Tx;
 
 use crate::{
     Bank, Error, Receipt,
+    access::require,
     road::{Movement, Wish},
-    users::find::Require as _,
 };
 
 /// Cash to pay out, from a customer's account.
@@ -56,7 +56,7 @@ impl Bank {
         key: IdempotencyKey,
         command: Withdrawal,
     ) -> Result<Wish, Error> {
-        by.require(Power::Withdraw)?;
+        require(by, Power::Withdraw)?;
         let Withdrawal { account_id, amount, currency } = command;
         Wish::new(self.now(), by, key, Movement::Withdrawal { account_id }, amount, currency)
     }

@@ -7,7 +7,7 @@ use simplebank_core::{
 };
 use simplebank_db::{TxSpec, users};
 
-use crate::{Bank, Error, Listing, Page};
+use crate::{Bank, Error, Listing, Page, access::require};
 
 const FIND_USER: TxSpec = TxSpec::read_committed("find_user").read_only();
 
@@ -28,7 +28,7 @@ impl Bank {
     ///
     /// [`Error::Forbidden`]; [`Error::NotFound`].
     pub async fn user_by_name(&self, by: &Principal, username: &Username) -> Result<User, Error> {
-        by.require(Power::ViewAny)?;
+        require(by, Power::ViewAny)?;
         let user = self
             .db()
             .transact(FIND_USER, async |tx| users::find_by_username(tx, username).await)
@@ -46,22 +46,11 @@ impl Bank {
         by: &Principal,
         page: Page<UserId>,
     ) -> Result<Listing<User, UserId>, Error> {
-        by.require(Power::ViewAny)?;
+        require(by, Power::ViewAny)?;
         let users = self
             .db()
             .transact(FIND_USER, async |tx| users::list(tx, page.cursor, page.rows()).await)
             .await?;
         Ok(page.listing(users, |user| user.id))
-    }
-}
-
-/// Refuses whoever lacks a power.
-pub(crate) trait Require {
-    fn require(&self, power: Power) -> Result<(), Error>;
-}
-
-impl Require for Principal {
-    fn require(&self, power: Power) -> Result<(), Error> {
-        if self.may(power) { Ok(()) } else { Err(Error::Forbidden) }
     }
 }

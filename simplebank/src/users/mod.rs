@@ -1,6 +1,6 @@
 //! Users.
 
-pub(crate) mod find;
+mod find;
 mod register;
 mod set_role;
 

@@ -3,8 +3,7 @@
 use simplebank_core::{Principal, Role, UserId, access::Power};
 use simplebank_db::{TxSpec, users};
 
-use super::find::Require as _;
-use crate::{Bank, Error};
+use crate::{Bank, Error, access::require};
 
 const SET_ROLE: TxSpec = TxSpec::read_committed("set_role");
 
@@ -15,7 +14,7 @@ impl Bank {
     ///
     /// [`Error::Forbidden`]; [`Error::NotFound`].
     pub async fn set_role(&self, by: &Principal, user: UserId, role: Role) -> Result<(), Error> {
-        by.require(Power::SetRole)?;
+        require(by, Power::SetRole)?;
         if user == UserId::OPERATOR {
             return Err(Error::NotFound { what: "user" });
         }
