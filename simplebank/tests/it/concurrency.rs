@@ -116,3 +116,56 @@ async fn an_account_is_never_overdrawn_by_a_crowd() {
     );
     bank.is_whole().await;
 }
+
+/// The control of `concurrent_uses_of_one_key_have_one_effect_and_one_answer`: a key that is looked up first and used
+/// afterwards lets both of two through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_checked_before_it_is_written_has_two_effects() {
+    let bank = Arc::new(TestBank::new().await);
+    let (alice, bob) = (bank.customer("alice", 1_000).await, bank.customer("bob", 0).await);
+    let meet = Arc::new(tokio::sync::Barrier::new(2));
+    let mut tasks = JoinSet::new();
+    for n in 0..2 {
+        let (bank, meet, principal) =
+            (Arc::clone(&bank), Arc::clone(&meet), alice.principal.clone());
+        let (from, to) = (alice.account, bob.account);
+        tasks.spawn(async move {
+            let used = "select exists (select from simplebank.idempotency where key like 'naive%')";
+            let is_used: bool =
+                sqlx::query_scalar(used).fetch_one(bank.bank.db().pool()).await.unwrap();
+            meet.wait().await;
+            if !is_used {
+                bank.transfer(&principal, &format!("naive-{n}"), from, to, 10).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(bank.state(bob.account).await.0, 20);
+}
+
+/// The control of `an_account_is_never_overdrawn_by_a_crowd`: without the lock and the CHECK, two who have seen the same
+/// balance both spend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_lock_and_check_an_account_is_overdrawn() {
+    let bank = Arc::new(TestBank::new().await);
+    let alice = bank.customer("alice", 100).await;
+    let owner = bank.owner().await;
+    let sql = "alter table simplebank.accounts drop constraint accounts_balance_check";
+    sqlx::raw_sql(sql).execute(&owner).await.unwrap();
+    let meet = Arc::new(tokio::sync::Barrier::new(2));
+    let mut tasks = JoinSet::new();
+    for _ in 0..2 {
+        let (owner, meet, id) = (owner.clone(), Arc::clone(&meet), alice.account.as_uuid());
+        tasks.spawn(async move {
+            let read = "select balance from simplebank.accounts where id = $1";
+            let balance: i64 = sqlx::query_scalar(read).bind(id).fetch_one(&owner).await.unwrap();
+            meet.wait().await;
+            if balance >= 100 {
+                let spend = "update simplebank.accounts set balance = balance - 100 where id = $1";
+                sqlx::query(spend).bind(id).execute(&owner).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(bank.state(alice.account).await.0, -100);
+}
