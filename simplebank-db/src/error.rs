@@ -1,6 +1,6 @@
 //! Why a statement, a commit or a connection failed. The only place where SQLSTATEs are read.
 
-use std::error::Error as StdError;
+use std::{borrow::Cow, error::Error as StdError};
 
 use thiserror::Error;
 
@@ -42,17 +42,28 @@ pub enum Error {
     /// A statement had failed, and the body went on as if it had not. Nothing was committed.
     #[error("a statement failed earlier in the transaction, and its error was swallowed")]
     Aborted(#[source] sqlx::Error),
-    /// Every attempt at the transaction failed for a reason that running it again could have cured.
+    /// Every attempt at the transaction failed for a reason that running it again could have cured. Nothing was committed.
     #[error("gave up after {attempts} attempts")]
     Exhausted {
-        /// How often the body ran.
+        /// How many there were: as many as the [`TxSpec`](crate::TxSpec) allows.
         attempts: u32,
-        /// Why the last attempt failed.
+        /// Why the last one failed.
         #[source]
         last: Box<Error>,
     },
-    /// The schema `simplebank`, one of its tables or the role `simplebank_app` does not exist.
-    #[error("the database is not migrated; run `simplebank migrate up`")]
+    /// The transaction's deadline passed before an attempt succeeded. Nothing was committed.
+    #[error("the deadline passed after {attempts} attempts")]
+    DeadlinePassed {
+        /// How many there were.
+        attempts: u32,
+        /// Why the last one failed, if it did: none when the first one was not ready in time.
+        #[source]
+        last: Option<Box<Error>>,
+    },
+    /// A table, a schema or a role that was named does not exist.
+    #[error(
+        "a table, schema or role is missing: is the database migrated? For the bank's, run `simplebank migrate up`"
+    )]
     NotMigrated(#[source] sqlx::Error),
     /// The migrations could not be run.
     #[error("migration failed")]
@@ -70,12 +81,17 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
-    /// The task that began the transaction was stopped, as when the runtime shuts down.
-    #[error("the transaction could not begin because the runtime is shutting down")]
-    Stopped(#[source] tokio::task::JoinError),
     /// Anything else, which is a defect of whoever wrote the statement.
     #[error("database error")]
     Other(#[source] sqlx::Error),
+}
+
+/// Why a commit was not acknowledged.
+pub(crate) enum NotCommitted {
+    /// It certainly did not happen, for this reason.
+    Failed(Error),
+    /// Nobody knows.
+    Unknown(sqlx::Error),
 }
 
 impl Error {
@@ -91,13 +107,29 @@ impl Error {
         if let Self::Constraint { constraint, .. } = self { Some(*constraint) } else { None }
     }
 
-    /// The error of a COMMIT: unless the server itself answered, nobody knows what became of it.
-    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+    /// The SQLSTATE that the server gave as the reason, if it did.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        let mut error: &(dyn StdError + 'static) = self;
+        loop {
+            if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+                return error.as_database_error()?.code();
+            }
+            error = error.source()?;
+        }
+    }
+
+    /// What the error of a COMMIT says: unless the server itself refused it, nobody knows what became of it.
+    pub(crate) fn of_commit(error: sqlx::Error) -> NotCommitted {
         if error.as_database_error().is_none() {
-            return Self::CommitUnknown(error);
+            return NotCommitted::Unknown(error);
         }
         let error = Self::from(error);
-        if let Self::Unavailable(source) = error { Self::CommitUnknown(source) } else { error }
+        if let Self::Unavailable(source) = error {
+            NotCommitted::Unknown(source)
+        } else {
+            NotCommitted::Failed(error)
+        }
     }
 
     pub(crate) fn inconsistent(
@@ -123,7 +155,7 @@ impl From<sqlx::Error> for Error {
             "40P01" => Self::Deadlock(error),
             "25P02" => Self::Aborted(error),
             "55P03" | "57014" => Self::Overload(error),
-            "57P01" | "57P02" | "57P03" => Self::Unavailable(error),
+            "57P01" | "57P02" | "57P03" | "53300" => Self::Unavailable(error),
             "25P03" | "57P05" => Self::Unavailable(error), // the server ended an idle session
             "3F000" | "42P01" => Self::NotMigrated(error),
             _ if state.starts_with("08") => Self::Unavailable(error),

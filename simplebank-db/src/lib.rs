@@ -30,7 +30,9 @@ mod constraint;
 pub mod entries;
 mod error;
 pub mod idempotency;
+pub mod locks;
 mod migrate;
+pub mod observe;
 pub mod postings;
 mod row;
 pub mod server;
@@ -39,10 +41,16 @@ mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transfers;
-mod tx;
+pub mod tx;
 pub mod users;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection, PgPool,
@@ -54,13 +62,15 @@ pub use self::{
     error::Error,
     migrate::{Migration, Migrations},
     spec::{Access, Isolation, TxSpec},
-    tx::{Body, BodyError, Tx},
+    tx::{AfterCommit, Body, BodyError, Tx},
 };
 
 /// A database. Clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    /// Connections on which a transaction of ours runs.
+    in_use: Arc<AtomicU32>,
 }
 
 /// How [`Db::connect`] holds its connections.
@@ -94,7 +104,7 @@ impl Db {
         probe.close().await?;
         let pool =
             pool_options(&options).after_connect(|connection, _| Box::pin(set_role(connection)));
-        Ok(Self { pool: pool.connect_lazy_with(connect) })
+        Ok(Self::from_pool(pool.connect_lazy_with(connect)))
     }
 
     /// Connects to the database at `url`, migrated or not, as whoever logs in there: to look at the server where
@@ -106,19 +116,30 @@ impl Db {
     pub async fn connect_as_login(url: &str, options: PoolOptions) -> Result<Self, Error> {
         let connect = connect_options(url)?;
         PgConnection::connect_with(&connect).await?.close().await?;
-        Ok(Self { pool: pool_options(&options).connect_lazy_with(connect) })
+        Ok(Self::from_pool(pool_options(&options).connect_lazy_with(connect)))
     }
 
     /// Uses an existing pool, with whatever role its connections have.
     #[must_use]
-    pub const fn from_pool(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self { pool, in_use: Arc::default() }
     }
 
     /// The pool, for statements outside any transaction of ours.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Why the pool gave no connection in time, which it doesn't tell: others have them all, or the server gives none.
+    fn no_connection(&self) -> Error {
+        let is_full = self.pool.size() >= self.pool.options().get_max_connections();
+        // Without a server the pool is full as well, of connections on their way, and none is in use.
+        if is_full && self.in_use.load(Ordering::Relaxed) > 0 {
+            Error::Overload(sqlx::Error::PoolTimedOut)
+        } else {
+            Error::Unavailable(sqlx::Error::PoolTimedOut)
+        }
     }
 
     /// Closes all connections, once those in use have come back.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_retry2::strategy::{ExponentialFactorBackoff, jitter};
+
 /// What concurrent transactions may do to each other (PostgreSQL 15, §13.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isolation {
@@ -44,13 +46,15 @@ pub struct TxSpec {
     idle_timeout: Duration,
     attempts_max: u32,
     deadline: Duration,
+    pause_first: Duration,
+    pause_max: Duration,
 }
 
 impl TxSpec {
     /// A read-write transaction at `isolation`, called `name` in logs and metrics.
     ///
     /// A statement may take 5 s, a lock 1 s (so that a locked row is an answer within 2 s, two waits included), the client
-    /// between statements 10 s; there are at most 10 attempts, none begun later than 5 s after the first.
+    /// between statements 10 s; there are at most 10 attempts, and all of it may take 5 s.
     pub const fn new(name: &'static str, isolation: Isolation) -> Self {
         Self {
             name,
@@ -61,6 +65,8 @@ impl TxSpec {
             idle_timeout: Duration::from_secs(10),
             attempts_max: 10,
             deadline: Duration::from_secs(5),
+            pause_first: Duration::from_millis(4),
+            pause_max: Duration::from_millis(250),
         }
     }
 
@@ -94,17 +100,18 @@ impl TxSpec {
         Self { access: Access::ReadOnlyDeferrable, ..self }
     }
 
-    /// How long one statement may take, in whole milliseconds; zero is no limit.
+    /// How long one statement may take, in whole milliseconds; zero for as long as the [deadline](Self::deadline) allows.
     pub const fn statement_timeout(self, statement_timeout: Duration) -> Self {
         Self { statement_timeout, ..self }
     }
 
-    /// How long a statement may wait for one lock, in whole milliseconds; zero is no limit.
+    /// How long a statement may wait for one lock, in whole milliseconds; zero for as long as the deadline allows.
     pub const fn lock_timeout(self, lock_timeout: Duration) -> Self {
         Self { lock_timeout, ..self }
     }
 
-    /// How long the body may leave the transaction idle between statements, in whole milliseconds; zero is no limit.
+    /// How long the body may leave the transaction idle between statements, in whole milliseconds; zero for as long as the
+    /// deadline allows.
     pub const fn idle_timeout(self, idle_timeout: Duration) -> Self {
         Self { idle_timeout, ..self }
     }
@@ -114,15 +121,31 @@ impl TxSpec {
         Self { attempts_max, ..self }
     }
 
-    /// How long after the beginning of the first attempt another one may begin.
+    /// How long all of it may take, waiting for a connection, pauses between attempts and asking about an unknown outcome
+    /// included. No statement is given more than is left of it, in whole milliseconds.
     pub const fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// How long to pause before another attempt: a random time between zero and `first`, doubled with each attempt, at most
+    /// `max` (full jitter, as in M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), in whole
+    /// milliseconds.
+    pub const fn backoff(self, first: Duration, max: Duration) -> Self {
+        Self { pause_first: first, pause_max: max, ..self }
     }
 
     /// The name in logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// True when there is nothing that a commit could have written.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        match self.access {
+            Access::ReadWrite => false,
+            Access::ReadOnly | Access::ReadOnlyDeferrable => true,
+        }
     }
 
     pub(crate) const fn attempts(&self) -> u32 {
@@ -133,8 +156,14 @@ impl TxSpec {
         self.deadline
     }
 
-    /// The statements that begin the transaction, sent at once.
-    pub(crate) fn begin_sql(&self) -> String {
+    /// The pauses between attempts, one after the other, without end.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+        let first_ms = u64::try_from(self.pause_first.as_millis()).unwrap_or(u64::MAX);
+        ExponentialFactorBackoff::from_millis(first_ms, 2.0).max_delay(self.pause_max).map(jitter)
+    }
+
+    /// The statements that begin the transaction, sent at once, when there is so much time `left` for it.
+    pub(crate) fn begin_sql(&self, left: Duration) -> String {
         let isolation = match self.isolation {
             Isolation::ReadCommitted => "read committed",
             Isolation::RepeatableRead => "repeatable read",
@@ -148,9 +177,18 @@ impl TxSpec {
         format!(
             "begin isolation level {isolation}, {access}; set local statement_timeout = {}; set local lock_timeout = {}; \
              set local idle_in_transaction_session_timeout = {}",
-            self.statement_timeout.as_millis(),
-            self.lock_timeout.as_millis(),
-            self.idle_timeout.as_millis(),
+            within(self.statement_timeout, left),
+            within(self.lock_timeout, left),
+            within(self.idle_timeout, left),
         )
     }
+}
+
+/// The most that PostgreSQL takes for a timeout.
+const TIMEOUT_MAX_MS: u128 = 2_147_483_647;
+
+/// A timeout in milliseconds that ends within the time left. Zero, which is no limit, becomes that time.
+fn within(timeout: Duration, left: Duration) -> u128 {
+    let timeout = if timeout.is_zero() { left } else { timeout.min(left) };
+    timeout.as_millis().clamp(1, TIMEOUT_MAX_MS)
 }

@@ -184,10 +184,11 @@ const fn kind_of_rejection(rejection: &Rejection) -> Kind {
 const fn code_of_db(error: &db::Error) -> &'static str {
     match error {
         db::Error::Overload(_) | db::Error::Serialization(_) | db::Error::Deadlock(_) => OVERLOADED,
-        db::Error::Exhausted { last, .. } => code_of_db(last),
-        db::Error::Unavailable(_) | db::Error::Stopped(_) | db::Error::NotMigrated(_) => {
-            UNAVAILABLE
+        db::Error::Exhausted { last, .. } | db::Error::DeadlinePassed { last: Some(last), .. } => {
+            code_of_db(last)
         }
+        db::Error::DeadlinePassed { last: None, .. } => OVERLOADED,
+        db::Error::Unavailable(_) | db::Error::NotMigrated(_) => UNAVAILABLE,
         db::Error::CommitUnknown(_) => OUTCOME_UNKNOWN,
         db::Error::Constraint { constraint: Constraint::IdempotencyKey, .. } => KEY_IN_USE,
         _ => INTERNAL,

@@ -26,6 +26,7 @@ use crate::{Bank, Error, road::content_hash};
 const VERIFY: TxSpec = TxSpec::snapshot("verify")
     .statement_timeout(Duration::from_secs(600))
     .idle_timeout(Duration::from_secs(60))
+    .deadline(Duration::from_secs(24 * 60 * 60))
     .attempts_max(1);
 
 /// How many rows are read at a time.

@@ -89,9 +89,25 @@ impl Wish {
     }
 
     async fn answer(&self, tx: &mut Tx<'_>) -> Result<Answer, db::Error> {
-        let keyed = Keyed { key: self.key.clone(), order: self.order(tx).await? };
+        let keyed = self.keyed(tx).await?;
         let mut answers = post(tx, std::slice::from_ref(&keyed), self.now).await?;
         Ok(answers.pop().expect("there are as many answers as orders"))
+    }
+
+    /// What was answered under the key, if anything was: the question after a commit whose outcome is unknown. The answer may
+    /// be somebody else's, who used the same key at the same time; it is the right one all the same.
+    async fn recorded(&self, tx: &mut Tx<'_>) -> Result<Option<Answer>, db::Error> {
+        let keyed = self.keyed(tx).await?;
+        let found = postings::lock(tx, &[(self.by.id(), &self.key)], &[]).await?;
+        match sort_out(std::slice::from_ref(&keyed), found.records).0.pop() {
+            Some(Slot::Recorded(record)) => Ok(Some(replay(tx, record.outcome).await?)),
+            Some(Slot::Reused) => Ok(Some(Err(Refusal::KeyReused))),
+            Some(Slot::Judged(_)) | None => Ok(None),
+        }
+    }
+
+    async fn keyed(&self, tx: &mut Tx<'_>) -> Result<Keyed, db::Error> {
+        Ok(Keyed { key: self.key.clone(), order: self.order(tx).await? })
     }
 
     /// The order, with the cash account filled in where one takes part.
@@ -157,7 +173,11 @@ impl Bank {
     pub(crate) async fn post(&self, wish: Wish) -> Result<Receipt, Error> {
         let mut has_met_another = false;
         loop {
-            match self.db().transact(POST, async |tx| wish.answer(tx).await).await {
+            let answer = self
+                .db()
+                .transact(POST, async |tx| wish.answer(tx).await)
+                .confirm(async |tx| wish.recorded(tx).await);
+            match answer.await {
                 Ok(answer) => return Ok(answer?),
                 // Somebody has just answered the same key. That has been committed, so a second look finds it.
                 Err(error)

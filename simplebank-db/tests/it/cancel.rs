@@ -1,29 +1,9 @@
 //! Fact D2: whoever goes away in the middle leaves no open transaction in the pool.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
-
-use simplebank_db::{Db, Error, PoolOptions, TxSpec};
+use simplebank_db::{Db, Error, PoolOptions, TxSpec, testing::drop_after};
 use sqlx::PgPool;
 
 use crate::{database_with_notes, execute, notes};
-
-/// Polls a future at most `polls` times, each time when it asked for it, and then drops it. True if it ended before.
-async fn poll_at_most<F: Future>(polls: usize, future: F) -> bool {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(|_| true)
-    })
-    .await
-}
 
 /// One connection, so that whatever is left behind meets the next borrower.
 async fn narrow(url: &str) -> Db {
@@ -55,7 +35,7 @@ async fn dropping_the_future_at_any_await_leaves_nothing_behind() {
             sqlx::raw_sql("insert into notes values (2, 'ours')").execute(tx.connection()).await?;
             Ok::<_, Error>(())
         });
-        if !poll_at_most(polls, transaction).await {
+        if drop_after(polls, transaction).await.is_none() {
             interrupted += 1;
         }
         // The next borrower waits for what was dropped to be rolled back.
@@ -78,7 +58,7 @@ async fn a_plain_begin_that_is_dropped_loses_acknowledged_writes() {
     for polls in (1..=POLLS_MAX).cycle().take(10 * DROPS) {
         #[expect(clippy::disallowed_methods, reason = "the control goes round the door")]
         let begin = db.pool().begin();
-        poll_at_most(polls, begin).await;
+        drop_after(polls, begin).await;
         if !is_seen_by_others(&db, &owner).await {
             return;
         }

@@ -1,0 +1,123 @@
+//! What `Db::transact` costs over a bare sqlx transaction of the same two statements: rounds of both, interleaved, on a
+//! durable PostgreSQL of the benchmark's own, with 1 and with 32 clients.
+//!
+//! Run it with `cargo bench -p simplebank-benches --bench transact`. What counts is the ratio; the rates depend on the machine.
+#![expect(clippy::print_stdout, reason = "a program that prints figures")]
+#![expect(clippy::float_arithmetic, reason = "ratios of measured rates")]
+
+use std::{error::Error as StdError, future::Future, time::Duration};
+
+use simplebank::db::{Db, Error, TxSpec};
+use simplebank_localpg::ThrowawayCluster;
+use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use tokio::{task::JoinSet, time::Instant};
+
+const SPEC: TxSpec = TxSpec::read_committed("bench");
+const CLIENTS: [u32; 2] = [1, 32];
+/// Pairs of a bare and a helped round. The median of their ratios forgives a third of them.
+const ROUNDS: usize = 15;
+const ROUND: Duration = Duration::from_millis(700);
+
+type Failure = Box<dyn StdError + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let cluster = ThrowawayCluster::options().durable().start()?;
+    let options = PgPoolOptions::new().min_connections(32).max_connections(32);
+    let pool = options.connect(&cluster.url("postgres")).await?;
+    let table = "create table counters (id int primary key, value bigint not null);
+        insert into counters select n, 0 from generate_series(1, 32) n";
+    sqlx::raw_sql(table).execute(&pool).await?;
+    let db = Db::from_pool(pool.clone());
+
+    println!(
+        "clients   bare tx/s   helper tx/s   confirmed tx/s   helper / bare   confirmed / bare"
+    );
+    for clients in CLIENTS {
+        let (mut bare, mut helped, mut confirmed) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            bare.push(rate(clients, &pool, by_hand).await?);
+            helped.push(rate(clients, &db, by_helper).await?);
+            confirmed.push(rate(clients, &db, with_question).await?);
+        }
+        println!(
+            "{clients:>7} {:>11.0} {:>13.0} {:>16.0} {:>15.3} {:>18.3}",
+            median(&bare),
+            median(&helped),
+            median(&confirmed),
+            median(&ratios(&helped, &bare)),
+            median(&ratios(&confirmed, &bare)),
+        );
+    }
+    Ok(())
+}
+
+/// What both do: two round trips.
+async fn count_up(connection: &mut PgConnection, client: i32) -> Result<i64, sqlx::Error> {
+    let read = "select value from counters where id = $1 for no key update";
+    let value: i64 = sqlx::query_scalar(read).bind(client).fetch_one(&mut *connection).await?;
+    let write = "update counters set value = $2 where id = $1";
+    sqlx::query(write).bind(client).bind(value + 1).execute(connection).await?;
+    Ok(value)
+}
+
+async fn by_hand(pool: PgPool, client: i32) -> Result<i64, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the other side of the comparison")]
+    let mut transaction = pool.begin().await?;
+    let value = count_up(&mut transaction, client).await?;
+    transaction.commit().await?;
+    Ok(value)
+}
+
+async fn by_helper(db: Db, client: i32) -> Result<i64, Failure> {
+    let counted =
+        db.transact(SPEC, async |tx| Ok::<_, Error>(count_up(tx.connection(), client).await?));
+    Ok(counted.await?)
+}
+
+async fn with_question(db: Db, client: i32) -> Result<i64, Failure> {
+    let counted = db
+        .transact(SPEC, async |tx| Ok::<_, Error>(count_up(tx.connection(), client).await?))
+        .confirm(async |_| Ok(None));
+    Ok(counted.await?)
+}
+
+/// Transactions per second of so many clients, each on a row of its own.
+async fn rate<S, Fut>(
+    clients: u32,
+    subject: &S,
+    transaction: fn(S, i32) -> Fut,
+) -> Result<f64, Failure>
+where
+    S: Clone + Send + 'static,
+    Fut: Future<Output = Result<i64, Failure>> + Send + 'static,
+{
+    let began_at = Instant::now();
+    let mut tasks = JoinSet::new();
+    for client in 1..=clients {
+        let (subject, client) = (subject.clone(), client.cast_signed());
+        tasks.spawn(async move {
+            let mut done = 0_u32;
+            while began_at.elapsed() < ROUND {
+                transaction(subject.clone(), client).await?;
+                done += 1;
+            }
+            Ok::<_, Failure>(done)
+        });
+    }
+    let mut done = 0.0;
+    for each in tasks.join_all().await {
+        done += f64::from(each?);
+    }
+    Ok(done / began_at.elapsed().as_secs_f64())
+}
+
+fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,129 @@
+//! Customers for the trials: opened through the bank, as anybody would.
+
+use std::time::Duration;
+
+use futures_util::future;
+use simplebank::{
+    Bank, Deposit, Error, Kind, OpenAccount, Receipt, Register, Transfer,
+    core::{AccountId, Amount, Currency, IdempotencyKey, Principal},
+    db::{Db, PoolOptions},
+};
+use sqlx::postgres::PgPoolOptions;
+
+/// A depositor and their account in EUR.
+#[derive(Clone, Debug)]
+pub(crate) struct Customer {
+    /// Who pays.
+    pub(crate) principal: Principal,
+    /// The account.
+    pub(crate) account: AccountId,
+}
+
+/// A pool may be busy for long when many clients share two cores; that is not what is tried.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a client sends the same thing: more than a minute of timeouts.
+const SENT_MAX: u64 = 100;
+
+/// A bank on the migrated database at `url`, with this many connections.
+pub(crate) async fn open(url: &str, connections_max: u32) -> Bank {
+    let options = PoolOptions { connections_max, acquire_timeout: ACQUIRE_TIMEOUT };
+    let db = Db::connect(url, options).await.expect("the database answers");
+    Bank::new(db).expect("the system gives random numbers")
+}
+
+/// A pool that acts as whoever owns the tables at `url`.
+pub(crate) async fn owner(url: &str, connections_max: u32) -> sqlx::PgPool {
+    let options =
+        PgPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT);
+    options.connect(url).await.expect("the database answers")
+}
+
+/// Opens `count` customers' accounts with `minor` cents in each; call it once for each database.
+pub(crate) async fn customers(bank: &Bank, count: usize, minor: i64) -> Vec<Customer> {
+    // One after the other: passwords are hashed on as many cores as there are, and more at a time are refused.
+    let mut opened = Vec::with_capacity(count);
+    for number in 0..count {
+        opened.push(customer(bank, number).await);
+    }
+    let deposits = opened.iter().enumerate().map(|(number, customer)| {
+        deposit(bank, customer.account, key(&format!("opening-{number}")), minor)
+    });
+    if minor > 0 {
+        future::join_all(deposits).await;
+    }
+    opened
+}
+
+async fn customer(bank: &Bank, number: usize) -> Customer {
+    let username = format!("customer{number}");
+    let registration = Register {
+        username: username.parse().expect("letters and digits"),
+        password: "correct horse battery".parse().expect("long enough"),
+        full_name: "Some Body".parse().expect("a name"),
+        email: format!("{username}@example.org").parse().expect("an address"),
+    };
+    let user = bank.register(registration).await.expect("the name is free");
+    let principal = user.principal();
+    let command = OpenAccount { owner: user.id, currency: euro() };
+    let account = bank.open_account(&principal, command).await.expect("they have none").id;
+    Customer { principal, account }
+}
+
+/// Pays `minor` cents in.
+pub(crate) async fn deposit(bank: &Bank, account_id: AccountId, key: IdempotencyKey, minor: i64) {
+    let command = Deposit { account_id, amount: amount(minor), currency: euro() };
+    for _ in 0..SENT_MAX {
+        match bank.deposit(&Principal::Operator, key.clone(), command).await {
+            Err(error) if error.kind() == Kind::Unavailable => {}
+            answer => return drop(answer.expect("nobody refuses cash")),
+        }
+    }
+    panic!("the bank is unavailable");
+}
+
+/// Transfers as a client does who sends the same again under the same key for as long as they are told to try later; returns
+/// the answer, and how often it was sent again.
+pub(crate) async fn transfer_until_settled(
+    bank: &Bank,
+    by: &Principal,
+    key: IdempotencyKey,
+    command: Transfer,
+) -> (Result<Receipt, Error>, u64) {
+    let mut again = 0;
+    loop {
+        match bank.transfer(by, key.clone(), command).await {
+            Err(error) if error.kind() == Kind::Unavailable && again < SENT_MAX => again += 1,
+            answer => return (answer, again),
+        }
+    }
+}
+
+/// An account's balance in cents and its version.
+pub(crate) async fn state(bank: &Bank, account: AccountId) -> (i64, i64) {
+    let account = bank.account(&Principal::Operator, account).await.expect("the account exists");
+    (account.balance.minor(), account.version)
+}
+
+/// `minor` cents from one account to another.
+pub(crate) fn transfer(from: &Customer, to: &Customer, minor: i64) -> Transfer {
+    Transfer {
+        from_account_id: from.account,
+        to_account_id: to.account,
+        amount: amount(minor),
+        currency: euro(),
+    }
+}
+
+/// The currency of every trial.
+pub(crate) fn euro() -> Currency {
+    "EUR".parse().expect("EUR is a currency")
+}
+
+/// A key.
+pub(crate) fn key(text: &str) -> IdempotencyKey {
+    text.parse().expect("1 to 255 characters")
+}
+
+fn amount(minor: i64) -> Amount {
+    Amount::from_minor(minor).expect("more than nothing")
+}

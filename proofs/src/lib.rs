@@ -1,0 +1,60 @@
+//! What is promised when things go wrong, tried.
+//!
+//! Each proof of [`PROOFS`] runs a fault against the real thing and reports what it found that must not be; its control is the
+//! same trial with the safety net removed, and must find something. The tests run all of them at [`Scale::Short`]; the
+//! binary runs them at [`Scale::Full`] and prints the table of `docs/reliability.md`.
+
+mod bank;
+mod load;
+mod r01_bank_load;
+mod r02_hermitage;
+mod r03_ssi_exhausted;
+mod r05_kill_postgres;
+mod r06_power_cut;
+mod r09_terminate;
+mod r12_lock_order;
+mod r14_one_key;
+mod random;
+mod report;
+mod script;
+
+use std::{future::Future, pin::Pin};
+
+pub use report::{Report, Scale, thousands};
+
+/// A trial on its way.
+pub type Trial = Pin<Box<dyn Future<Output = Report> + Send>>;
+
+/// A promise and how it is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// Its number, `R1` and so on.
+    pub id: &'static str,
+    /// What is done to the bank.
+    pub fault: &'static str,
+    /// Tries it; a report without violations is the promise kept.
+    pub run: fn(Scale) -> Trial,
+    /// The same without the safety net.
+    pub control: Option<Control>,
+}
+
+/// A trial that must fail, or the proof proves nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Control {
+    /// The seeded defect.
+    pub defect: &'static str,
+    /// Tries it; its report must have violations.
+    pub run: fn(Scale) -> Trial,
+}
+
+/// Every proof, in the order of its number.
+pub const PROOFS: &[Proof] = &[
+    r01_bank_load::PROOF,
+    r02_hermitage::PROOF,
+    r05_kill_postgres::PROOF,
+    r06_power_cut::PROOF,
+    r09_terminate::PROOF,
+    r03_ssi_exhausted::PROOF,
+    r12_lock_order::PROOF,
+    r14_one_key::PROOF,
+];

@@ -1,0 +1,156 @@
+//! The load that several proofs share: customers of a bank, clients that move money between them, a log of what each was
+//! told, a reader beside them, and a checker that trusts none of it.
+//!
+//! 1. [`World::open`] registers customers in a migrated database, opens their accounts and takes deposits, all through
+//!    [`simplebank::Bank`].
+//! 2. [`Load::start`] lets clients transfer at random, each transfer under a key of its own ([`client`]). What they ask and
+//!    are told goes into the [`Log`]. A [`reader`] looks at the whole bank every 50 ms.
+//! 3. The proof does its worst, with [`Log::acknowledged`] as its clock.
+//! 4. [`Load::finish`] waits for every client, and [`check`] compares the database with the log in plain SQL ([`checker`]).
+//!
+//! A [`Road`] other than [`Road::Bank`] is the seeded defect of a control: the same clients, reader and checker, with a
+//! naive implementation between them and the same tables.
+
+mod checker;
+mod client;
+mod findings;
+mod log;
+mod naive;
+mod reader;
+mod world;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) use self::{
+    checker::check,
+    findings::Findings,
+    log::{Line, Log, Told},
+    world::{Size, World},
+};
+use crate::Report;
+
+/// How long a proof waits for the load to come as far as it wants, before it says that the load stands still.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(60);
+
+/// Which way the money takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Road {
+    /// `Bank::transfer`.
+    Bank,
+    /// Reads both balances without a lock, then writes what it has computed from them.
+    NoRowLock,
+    /// Locks and writes as it should, and tells its client before it commits.
+    AnswerBeforeCommit,
+}
+
+/// Who asks for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clients {
+    /// How many at a time. The first half of them uses nothing but the hot accounts.
+    pub(crate) count: u64,
+    /// How many transfers all of them together ask for, if nobody stops them before.
+    pub(crate) transfers_max: u64,
+    /// Which way they take.
+    pub(crate) road: Road,
+}
+
+/// What clients and reader share.
+#[derive(Debug)]
+struct Shared {
+    world: Arc<World>,
+    log: Arc<Log>,
+    road: Road,
+    transfers_max: u64,
+    asked: AtomicU64,
+    is_stopped: AtomicBool,
+}
+
+impl Shared {
+    /// True once for each transfer that may still be asked for.
+    fn take_turn(&self) -> bool {
+        !self.is_stopped.load(Ordering::Relaxed)
+            && self.asked.fetch_add(1, Ordering::Relaxed) < self.transfers_max
+    }
+}
+
+/// Clients and a reader at work.
+#[derive(Debug)]
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    clients: JoinSet<()>,
+    reader: JoinHandle<()>,
+    reader_stop: tokio::sync::watch::Sender<bool>,
+}
+
+impl Load {
+    /// Sends the clients off.
+    pub(crate) fn start(world: &Arc<World>, clients: Clients) -> Self {
+        let shared = Arc::new(Shared {
+            world: Arc::clone(world),
+            log: Arc::new(Log::new()),
+            road: clients.road,
+            transfers_max: clients.transfers_max,
+            asked: AtomicU64::new(0),
+            is_stopped: AtomicBool::new(false),
+        });
+        let mut tasks = JoinSet::new();
+        for number in 0..clients.count {
+            let is_on_hot_accounts = number < clients.count / 2;
+            tasks.spawn(client::run(Arc::clone(&shared), number, is_on_hot_accounts));
+        }
+        let (reader_stop, stopped) = tokio::sync::watch::channel(false);
+        let reader = tokio::spawn(reader::run(Arc::clone(&shared), stopped));
+        Self { shared, clients: tasks, reader, reader_stop }
+    }
+
+    /// What was asked and told so far.
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.shared.log
+    }
+
+    /// Waits until `more` further transfers are acknowledged; false if that doesn't come to pass.
+    pub(crate) async fn advance(&self, more: u64) -> bool {
+        let target = self.log().acknowledged().saturating_add(more);
+        tokio::time::timeout(PROGRESS_LIMIT, self.log().wait_for(target)).await.is_ok()
+    }
+
+    /// Waits until a client is told of a failure, or that an outcome is unknown; false if that doesn't come to pass.
+    pub(crate) async fn let_down(&self) -> bool {
+        tokio::time::timeout(PROGRESS_LIMIT, self.log().wait_for_let_down()).await.is_ok()
+    }
+
+    /// Lets every client finish the transfer that it is at.
+    pub(crate) fn stop(&self) {
+        self.shared.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for the clients, however far they want to go, and for a last look of the reader; returns the log.
+    pub(crate) async fn finish(mut self) -> Arc<Log> {
+        while let Some(joined) = self.clients.join_next().await {
+            joined.expect("a client doesn't panic");
+        }
+        self.reader_stop.send_replace(true);
+        self.reader.await.expect("the reader doesn't panic");
+        Arc::clone(&self.shared.log)
+    }
+}
+
+/// Says what the load did, and every violation that its clients, its reader and the checker found.
+pub(crate) async fn conclude(world: Arc<World>, log: Arc<Log>, mut report: Report) -> Report {
+    let lines = log.lines();
+    let mut findings = log.take_findings();
+    check(&world, &lines, &mut findings).await;
+    world.check_idle(&mut findings).await;
+    log.describe(&lines, &mut report);
+    report.note(format!("seed {}", world.seed()));
+    findings.into_report(&mut report);
+    report
+}

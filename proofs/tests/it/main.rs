@@ -1,0 +1,60 @@
+//! Every proof in short form, with its control.
+
+use simplebank_proofs::{PROOFS, Proof, Scale};
+
+fn proof(id: &str) -> &'static Proof {
+    PROOFS.iter().find(|proof| proof.id == id).expect("the proof is listed")
+}
+
+/// Runs a proof and, where it can run here, its control.
+async fn prove(id: &str) {
+    let proof = proof(id);
+    let report = (proof.run)(Scale::Short).await;
+    eprintln!("{id}, {}: {report}", proof.fault);
+    assert_eq!(report.violations(), 0, "{id}: {report}");
+    if let (Some(control), None) = (&proof.control, report.reason_not_run()) {
+        let report = (control.run)(Scale::Short).await;
+        eprintln!("{id}, control, {}: {report}", control.defect);
+        assert!(report.violations() > 0, "the control of {id} found nothing: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r01_a_bank_under_load_breaks_no_promise() {
+    prove("R1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r03_limits_hold_while_serializable_does_not() {
+    prove("R3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r02_each_level_lets_through_what_it_is_known_to_and_nothing_else() {
+    prove("R2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r12_opposing_transfers_never_deadlock_and_lose_nothing() {
+    prove("R12").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r05_a_killed_postgresql_loses_doubles_and_halves_nothing() {
+    prove("R5").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r06_a_power_cut_loses_nothing_acknowledged() {
+    prove("R6").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r09_terminated_sessions_break_no_promise() {
+    prove("R9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_a_key_used_by_many_at_once_has_one_effect_and_one_answer() {
+    prove("R14").await;
+}

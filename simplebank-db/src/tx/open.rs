@@ -1,0 +1,138 @@
+//! A connection of the pool on which a transaction begins, runs and ends.
+
+use std::{
+    ops::DerefMut as _,
+    sync::{Arc, atomic::AtomicU32, atomic::Ordering},
+};
+
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction, pool::PoolConnection,
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Db, Error, error::NotCommitted, observe};
+
+/// Checks that the transaction has not failed, commits it and begins an empty one.
+///
+/// The empty one is for sqlx, which counts transactions by itself and sends ROLLBACK when a [`Transaction`] is dropped: that
+/// ends the empty one, unnoticed, when the connection returns to the pool. Were it counted differently, a savepoint that
+/// an embedder begins with sqlx's own means would be a BEGIN, and its release a COMMIT of everything.
+const COMMIT: &str = "select 1; commit and chain";
+
+/// A connection that is ours for one attempt. It returns to the pool only if we know what it is doing.
+pub(super) struct Lease {
+    /// `None` only while it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    certainty: Certainty,
+    in_use: Arc<AtomicU32>,
+}
+
+#[derive(PartialEq)]
+enum Certainty {
+    /// A statement was sent whose answer nobody has awaited: the server may have begun what sqlx has not counted.
+    Uncertain,
+    Certain,
+}
+
+/// A transaction of ours, on a [`Lease`].
+pub(super) struct Open<'c> {
+    transaction: Transaction<'c, Postgres>,
+    certainty: &'c mut Certainty,
+}
+
+impl Lease {
+    /// Takes a connection from the pool.
+    pub(super) async fn acquire(
+        db: &Db,
+        name: &'static str,
+        give_up_at: Instant,
+    ) -> Result<Self, Error> {
+        let asked_at = Instant::now();
+        let acquired = timeout_at(give_up_at, db.pool.acquire()).await;
+        observe::pool_wait(name, asked_at.elapsed());
+        let connection = match acquired {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => return Err(db.no_connection()),
+            Ok(Err(error)) => return Err(error.into()),
+        };
+        db.in_use.fetch_add(1, Ordering::Relaxed);
+        let in_use = Arc::clone(&db.in_use);
+        Ok(Self { connection: Some(connection), certainty: Certainty::Certain, in_use })
+    }
+
+    /// Begins with these statements; one round trip.
+    ///
+    /// sqlx's own `begin` may not be dropped before it is ready (sqlx 0.9.0): the pool then lends out a connection with an
+    /// open transaction. Here such a connection is closed.
+    pub(super) async fn begin(
+        &mut self,
+        sql: String,
+        give_up_at: Instant,
+    ) -> Result<Open<'_>, Error> {
+        let Self { connection, certainty, .. } = self;
+        let connection = connection.as_mut().expect("it is there until the drop").deref_mut();
+        *certainty = Certainty::Uncertain;
+        #[expect(clippy::disallowed_methods, reason = "this is the door")]
+        let begin = connection.begin_with(AssertSqlSafe(sql));
+        let begun = timeout_at(give_up_at, begin).await;
+        let transaction = begun.map_err(|_| Error::Unavailable(silence()))??;
+        *certainty = Certainty::Certain;
+        Ok(Open { transaction, certainty })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.in_use.fetch_sub(1, Ordering::Relaxed);
+        if let Some(connection) = self.connection.take()
+            && self.certainty == Certainty::Uncertain
+        {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Open<'_> {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Closes the connection rather than giving it back: its server has not answered in time.
+    pub(super) fn abandon(self) {
+        *self.certainty = Certainty::Uncertain;
+    }
+
+    /// Commits; one round trip, whose answer is awaited until `give_up_at`.
+    pub(super) async fn commit(mut self, give_up_at: Instant) -> Result<(), NotCommitted> {
+        let commit = sqlx::raw_sql(COMMIT).execute(&mut *self.transaction);
+        let Ok(answer) = timeout_at(give_up_at, commit).await else {
+            self.abandon();
+            return Err(NotCommitted::Unknown(silence()));
+        };
+        let Err(error) = answer else { return Ok(()) };
+        let error = Error::of_commit(error);
+        match &error {
+            NotCommitted::Failed(_) => self.roll_back(give_up_at).await,
+            NotCommitted::Unknown(_) => self.abandon(),
+        }
+        Err(error)
+    }
+
+    /// Frees the locks before anything else happens. Where that can't be done, closing the connection does it.
+    pub(super) async fn roll_back(self, give_up_at: Instant) {
+        let Self { transaction, certainty } = self;
+        match timeout_at(give_up_at, transaction.rollback()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "rollback failed");
+                *certainty = Certainty::Uncertain;
+            }
+            Err(_) => *certainty = Certainty::Uncertain,
+        }
+    }
+}
+
+/// What a server that says nothing is taken for.
+fn silence() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}

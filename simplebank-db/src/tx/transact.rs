@@ -1,0 +1,309 @@
+//! Running a body until it counts.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
+
+use super::{AfterCommit, Body, BodyError, Tx, open::Lease, unknown::Marker};
+use crate::{Db, Error, TxSpec, error::NotCommitted, observe::Observed};
+
+/// A transaction to be run: await it. See [`Db::transact`].
+#[must_use = "nothing happens until it is awaited"]
+pub struct Transact<'a, T, E, F, Q = Unconfirmed> {
+    db: &'a Db,
+    spec: TxSpec,
+    body: F,
+    question: Q,
+    output: PhantomData<fn() -> Result<T, E>>,
+}
+
+impl<T, E, F, Q> fmt::Debug for Transact<'_, T, E, F, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transact").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// The question of a [`Transact`] that has none: a commit whose outcome is unknown is [`Error::CommitUnknown`].
+#[derive(Clone, Copy, Debug)]
+pub struct Unconfirmed;
+
+/// The question that [`Transact::confirm`] has been given.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmed<Q>(Q);
+
+impl Db {
+    /// Runs `body` in a transaction and commits it; awaiting the result gives what the body returned.
+    ///
+    /// `body` may run several times, up to the spec's attempts: see [the module](crate::tx). Dropping the future at any moment
+    /// leaves no open transaction behind.
+    ///
+    /// # Errors
+    ///
+    /// The body's own error, after a rollback; or, through `E::from`:
+    ///
+    /// - [`Error::Exhausted`] when all attempts failed for a reason that another could have cured,
+    /// - [`Error::DeadlinePassed`] when the spec's deadline came first,
+    /// - [`Error::Aborted`] when the body swallowed a failure: nothing was committed,
+    /// - [`Error::CommitUnknown`] when the connection broke while COMMIT was in flight and no question was
+    ///   [given](Transact::confirm), or it could not be answered before the deadline,
+    /// - whatever else the database answered: a violated constraint, [`Error::Overload`] when a wait ran out.
+    pub fn transact<T, E, F>(&self, spec: TxSpec, body: F) -> Transact<'_, T, E, F>
+    where
+        T: Send,
+        E: BodyError,
+        for<'t, 'c> F: AsyncFn(&'t mut Tx<'c>) -> Result<T, E>
+            + Body<&'t mut Tx<'c>, Result<T, E>, Fut: Send>
+            + Send
+            + Sync,
+    {
+        Transact { db: self, spec, body, question: Unconfirmed, output: PhantomData }
+    }
+}
+
+impl<'a, T, E, F> Transact<'a, T, E, F> {
+    /// Resolves a commit whose outcome is unknown by asking the database, on a new connection, once the old transaction has
+    /// certainly ended.
+    ///
+    /// `question` looks for what the transaction would have written, under an id or key that was chosen before the body, and
+    /// returns what the whole call is to return; or `None` if it isn't there, whereupon the body runs again. It only reads:
+    /// whatever it writes is rolled back.
+    pub fn confirm<Q>(self, question: Q) -> Transact<'a, T, E, F, Confirmed<Q>>
+    where
+        T: Send,
+        E: BodyError,
+        for<'t, 'c> Q: AsyncFn(&'t mut Tx<'c>) -> Result<Option<T>, E>
+            + Body<&'t mut Tx<'c>, Result<Option<T>, E>, Fut: Send>
+            + Send
+            + Sync,
+    {
+        let Self { db, spec, body, output, .. } = self;
+        Transact { db, spec, body, question: Confirmed(question), output }
+    }
+}
+
+/// Where the answer to an unknown outcome comes from. Sealed: [`Unconfirmed`] and [`Confirmed`] are all there is.
+pub trait Question<T, E>: Send + Sync {
+    /// Under what the transaction can be waited for, if it is to be asked about.
+    fn marker(&self) -> Option<Marker>;
+    /// What the question says in `tx`.
+    fn ask(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Option<T>, E>> + Send;
+}
+
+impl<T: Send, E: Send> Question<T, E> for Unconfirmed {
+    fn marker(&self) -> Option<Marker> {
+        None
+    }
+
+    async fn ask(&self, _: &mut Tx<'_>) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+}
+
+impl<T, E, Q> Question<T, E> for Confirmed<Q>
+where
+    for<'t, 'c> Q: AsyncFn(&'t mut Tx<'c>) -> Result<Option<T>, E>
+        + Body<&'t mut Tx<'c>, Result<Option<T>, E>, Fut: Send>
+        + Send
+        + Sync,
+{
+    fn marker(&self) -> Option<Marker> {
+        Some(Marker::random())
+    }
+
+    fn ask(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Option<T>, E>> + Send {
+        (self.0)(tx)
+    }
+}
+
+impl<'a, T, E, F, Q> IntoFuture for Transact<'a, T, E, F, Q>
+where
+    T: Send + 'a,
+    E: BodyError + 'a,
+    for<'t, 'c> F: AsyncFn(&'t mut Tx<'c>) -> Result<T, E>
+        + Body<&'t mut Tx<'c>, Result<T, E>, Fut: Send>
+        + Send
+        + Sync
+        + 'a,
+    Q: Question<T, E> + 'a,
+{
+    type Output = Result<T, E>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let span = tracing::debug_span!(
+            "transaction",
+            name = self.spec.name(),
+            attempts = tracing::field::Empty
+        );
+        Box::pin(self.run().instrument(span))
+    }
+}
+
+/// What became of a commit whose outcome was unknown.
+pub(crate) enum Settled<T> {
+    Committed(T),
+    NotCommitted(sqlx::Error),
+    Unknown(sqlx::Error),
+}
+
+/// How an attempt ended that has no result.
+enum Ended<E> {
+    /// With the body's own error, which is not ours to judge.
+    Refused(E),
+    /// Nothing was committed.
+    Failed(Error),
+    /// The body was not ready in time.
+    Late,
+    /// Nobody answered COMMIT.
+    Unknown(Unknown),
+}
+
+/// What is left of an attempt whose COMMIT nobody answered.
+struct Unknown {
+    marker: Option<Marker>,
+    cause: sqlx::Error,
+    after_commit: AfterCommit,
+}
+
+impl<E> From<Error> for Ended<E> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<T, E, F, Q> Transact<'_, T, E, F, Q>
+where
+    T: Send,
+    E: BodyError,
+    for<'t, 'c> F: AsyncFn(&'t mut Tx<'c>) -> Result<T, E>
+        + Body<&'t mut Tx<'c>, Result<T, E>, Fut: Send>
+        + Send
+        + Sync,
+    Q: Question<T, E>,
+{
+    async fn run(self) -> Result<T, E> {
+        let mut observed = Observed::new(self.spec.name());
+        let outcome = self.until_it_counts(&mut observed).await;
+        observed.end(&outcome);
+        outcome
+    }
+
+    async fn until_it_counts(&self, observed: &mut Observed) -> Result<T, E> {
+        let give_up_at = Instant::now() + self.spec.patience();
+        let mut pauses = self.spec.pauses();
+        let (mut attempts, mut last) = (0, None);
+        loop {
+            attempts += 1;
+            observed.attempt();
+            let error = match self.attempt(give_up_at).await {
+                Ok(value) => return Ok(value),
+                Err(Ended::Refused(error)) => return Err(error),
+                Err(Ended::Late) => return Err(Error::DeadlinePassed { attempts, last }.into()),
+                Err(Ended::Failed(error)) => error,
+                Err(Ended::Unknown(unknown)) => {
+                    let settled = self.settle(unknown, give_up_at).await;
+                    observed.unknown(&settled);
+                    match settled {
+                        Settled::Committed(value) => return Ok(value),
+                        Settled::NotCommitted(cause) => Error::Unavailable(cause),
+                        Settled::Unknown(cause) => return Err(Error::CommitUnknown(cause).into()),
+                    }
+                }
+            };
+            if !error.is_retryable() {
+                return Err(error.into());
+            }
+            let pause = pauses.next().unwrap_or_default();
+            let is_late = Instant::now() + pause >= give_up_at;
+            if is_late || attempts >= self.spec.attempts() {
+                tracing::warn!(transaction = self.spec.name(), attempts, %error, "giving up");
+                let last = Box::new(error);
+                return Err(match is_late {
+                    true => Error::DeadlinePassed { attempts, last: Some(last) },
+                    false => Error::Exhausted { attempts, last },
+                }
+                .into());
+            }
+            observed.retry(&error);
+            tracing::debug!(transaction = self.spec.name(), attempts, %error, "running again");
+            last = Some(Box::new(error));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, give_up_at: Instant) -> Result<T, Ended<E>> {
+        let marker = self.question.marker();
+        let mut begin = self.spec.begin_sql(left(give_up_at));
+        if let Some(marker) = marker {
+            begin.push_str(&marker.sql());
+        }
+        let mut lease = Lease::acquire(self.db, self.spec.name(), give_up_at).await?;
+        let mut open = lease.begin(begin, give_up_at).await?;
+        let mut tx = Tx::new(open.connection());
+        let Ok(outcome) = timeout_at(give_up_at, (self.body)(&mut tx)).await else {
+            open.abandon();
+            return Err(Ended::Late);
+        };
+        let after_commit = tx.into_after_commit();
+        let value = match outcome {
+            Ok(value) => value,
+            Err(error) => {
+                open.roll_back(give_up_at).await;
+                return Err(error.into_db().map_or_else(Ended::Refused, Ended::Failed));
+            }
+        };
+        // Where the outcome can be asked for, half of the time is kept for that.
+        let wait = if marker.is_some() { left(give_up_at) / 2 } else { left(give_up_at) };
+        match open.commit(Instant::now() + wait).await {
+            Ok(()) => {
+                after_commit.run();
+                Ok(value)
+            }
+            Err(NotCommitted::Failed(error)) => Err(Ended::Failed(error)),
+            Err(NotCommitted::Unknown(cause)) => {
+                Err(Ended::Unknown(Unknown { marker, cause, after_commit }))
+            }
+        }
+    }
+
+    /// Asks until there is an answer or no time.
+    async fn settle(&self, unknown: Unknown, give_up_at: Instant) -> Settled<T> {
+        let Unknown { marker, cause, after_commit } = unknown;
+        if self.spec.is_read_only() {
+            return Settled::NotCommitted(cause);
+        }
+        let Some(marker) = marker else { return Settled::Unknown(cause) };
+        let mut pauses = self.spec.pauses();
+        loop {
+            let error = match marker.ask(self.db, self.spec, &self.question, give_up_at).await {
+                Ok(Some(value)) => {
+                    after_commit.run();
+                    return Settled::Committed(value);
+                }
+                Ok(None) => return Settled::NotCommitted(cause),
+                Err(error) => error.into_db(),
+            };
+            let pause = pauses.next().unwrap_or_default();
+            let can_ask_again = matches!(
+                &error, Ok(error) if error.is_retryable() || matches!(error, Error::Overload(_))
+            );
+            if !can_ask_again || Instant::now() + pause >= give_up_at {
+                let error = error.ok();
+                tracing::error!(transaction = self.spec.name(), ?error, "a commit stays unknown");
+                return Settled::Unknown(cause);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+fn left(give_up_at: Instant) -> Duration {
+    give_up_at.saturating_duration_since(Instant::now())
+}

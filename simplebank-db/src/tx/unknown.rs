@@ -1,0 +1,83 @@
+//! What became of a COMMIT that nobody answered (law T5).
+//!
+//! A transaction that may have to be asked about takes, in the message that begins it, an advisory lock under a random number.
+//! The server frees it when the transaction ends, and not before it is visible to others. Who asks takes the same lock first:
+//! from then on the old transaction has committed or never will, and what the next statement sees is the truth. That
+//! needs neither a process id, which the server uses again, nor a transaction id, which it uses again after a crash
+//! (`pg_xact_status` then lies).
+//!
+//! A server that has not noticed the broken connection holds the lock on. After [`PATIENCE`] its session is ended.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{BodyError, Tx, open::Lease, transact::Question};
+use crate::{Db, Error, TxSpec};
+
+/// How long the old session may go on by itself.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Waits for the lock $1 no longer than the transaction's `lock_timeout`.
+const WAIT: &str = "select pg_advisory_xact_lock($1)";
+/// Ends the session that holds the lock $1. The application's role may not; who logged in may end their own sessions.
+const END: &str = "select pg_terminate_backend(pid)
+    from pg_catalog.pg_locks
+    where locktype = 'advisory' and granted and objsubid = 1
+        and ((classid::bigint << 32) | objid::bigint) = $1";
+
+/// A number under which a transaction can be waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Marker(i64);
+
+impl Marker {
+    pub(super) fn random() -> Self {
+        Self(super::jitter(u64::MAX).cast_signed())
+    }
+
+    /// The statement that is sent together with BEGIN.
+    pub(super) fn sql(self) -> String {
+        format!("; select pg_catalog.pg_advisory_xact_lock({})", self.0)
+    }
+
+    /// Asks `question` once the marked transaction has certainly ended.
+    pub(super) async fn ask<T, E: BodyError>(
+        self,
+        db: &Db,
+        spec: TxSpec,
+        question: &impl Question<T, E>,
+        give_up_at: Instant,
+    ) -> Result<Option<T>, E> {
+        let left = give_up_at.saturating_duration_since(Instant::now());
+        let begin = TxSpec::read_committed(spec.name()).lock_timeout(PATIENCE).begin_sql(left);
+        let mut lease = Lease::acquire(db, spec.name(), give_up_at).await?;
+        let mut open = lease.begin(begin, give_up_at).await?;
+        let waited = sqlx::query(WAIT).bind(self.0).execute(open.connection()).await;
+        if let Err(error) = waited.map_err(Error::from) {
+            open.roll_back(give_up_at).await;
+            if let Error::Overload(_) = error {
+                self.end_old_session(db, spec, give_up_at).await?;
+            }
+            return Err(error.into());
+        }
+        let answer = question.ask(&mut Tx::new(open.connection())).await;
+        open.roll_back(give_up_at).await;
+        answer
+    }
+
+    async fn end_old_session(
+        self,
+        db: &Db,
+        spec: TxSpec,
+        give_up_at: Instant,
+    ) -> Result<(), Error> {
+        let begin = "begin; set local role none".to_owned();
+        let mut lease = Lease::acquire(db, spec.name(), give_up_at).await?;
+        let mut open = lease.begin(begin, give_up_at).await?;
+        let ended = sqlx::query(END).bind(self.0).execute(open.connection()).await;
+        open.roll_back(give_up_at).await;
+        let ended = ended.map_err(Error::from)?.rows_affected();
+        tracing::debug!(ended, "ended the session of a transaction whose outcome is unknown");
+        Ok(())
+    }
+}
