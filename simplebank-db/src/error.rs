@@ -42,6 +42,9 @@ pub enum Error {
     /// A statement had failed, and the body went on as if it had not. Nothing was committed.
     #[error("a statement failed earlier in the transaction, and its error was swallowed")]
     Aborted(#[source] sqlx::Error),
+    /// The future of a savepoint was dropped before it ended, so a part of it may be left. Nothing was committed.
+    #[error("a savepoint was dropped before it ended")]
+    Torn,
     /// Every attempt at the transaction failed for a reason that running it again could have cured. Nothing was committed.
     #[error("gave up after {attempts} attempts")]
     Exhausted {

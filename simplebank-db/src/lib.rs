@@ -27,6 +27,7 @@
 pub mod accounts;
 pub mod cash;
 mod constraint;
+mod counter;
 pub mod entries;
 mod error;
 pub mod idempotency;
@@ -44,19 +45,14 @@ pub mod transfers;
 pub mod tx;
 pub mod users;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use self::counter::Counter;
 pub use self::{
     constraint::Constraint,
     error::Error,
@@ -70,7 +66,9 @@ pub use self::{
 pub struct Db {
     pool: PgPool,
     /// Connections on which a transaction of ours runs.
-    in_use: Arc<AtomicU32>,
+    in_use: Counter,
+    /// Calls that have failed once and are to run again.
+    running_again: Counter,
 }
 
 /// How [`Db::connect`] holds its connections.
@@ -122,7 +120,7 @@ impl Db {
     /// Uses an existing pool, with whatever role its connections have.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, in_use: Arc::default() }
+        Self { pool, in_use: Counter::default(), running_again: Counter::default() }
     }
 
     /// The pool, for statements outside any transaction of ours.
@@ -135,7 +133,7 @@ impl Db {
     fn no_connection(&self) -> Error {
         let is_full = self.pool.size() >= self.pool.options().get_max_connections();
         // Without a server the pool is full as well, of connections on their way, and none is in use.
-        if is_full && self.in_use.load(Ordering::Relaxed) > 0 {
+        if is_full && self.in_use.number() > 0 {
             Error::Overload(sqlx::Error::PoolTimedOut)
         } else {
             Error::Unavailable(sqlx::Error::PoolTimedOut)

@@ -65,8 +65,8 @@ impl TxSpec {
             idle_timeout: Duration::from_secs(10),
             attempts_max: 10,
             deadline: Duration::from_secs(5),
-            pause_first: Duration::from_millis(4),
-            pause_max: Duration::from_millis(250),
+            pause_first: Duration::from_millis(10),
+            pause_max: Duration::from_secs(1),
         }
     }
 
@@ -127,9 +127,9 @@ impl TxSpec {
         Self { deadline, ..self }
     }
 
-    /// How long to pause before another attempt: a random time between zero and `first`, doubled with each attempt, at most
-    /// `max` (full jitter, as in M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), in whole
-    /// milliseconds.
+    /// How long to pause before another attempt: a random time between zero and `first`, doubled with each attempt and
+    /// multiplied by the number of calls on the same [`Db`](crate::Db) that are running again at the time, but at most `max`
+    /// (full jitter, as in M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); in whole milliseconds.
     pub const fn backoff(self, first: Duration, max: Duration) -> Self {
         Self { pause_first: first, pause_max: max, ..self }
     }
@@ -156,10 +156,12 @@ impl TxSpec {
         self.deadline
     }
 
-    /// The pauses between attempts, one after the other, without end.
-    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+    /// The longest pauses between attempts, one after the other, without end.
+    pub(crate) fn pauses(&self) -> Pauses {
         let first_ms = u64::try_from(self.pause_first.as_millis()).unwrap_or(u64::MAX);
-        ExponentialFactorBackoff::from_millis(first_ms, 2.0).max_delay(self.pause_max).map(jitter)
+        let longest =
+            ExponentialFactorBackoff::from_millis(first_ms, 2.0).max_delay(self.pause_max);
+        Pauses { longest, max: self.pause_max }
     }
 
     /// The statements that begin the transaction, sent at once, when there is so much time `left` for it.
@@ -181,6 +183,20 @@ impl TxSpec {
             within(self.lock_timeout, left),
             within(self.idle_timeout, left),
         )
+    }
+}
+
+/// How long to pause, one time after the other.
+pub(crate) struct Pauses {
+    longest: ExponentialFactorBackoff,
+    max: Duration,
+}
+
+impl Pauses {
+    /// The next pause, when so many calls compete.
+    pub(crate) fn next(&mut self, crowd: u32) -> Duration {
+        let longest = self.longest.next().unwrap_or(self.max);
+        jitter(longest.saturating_mul(crowd.max(1)).min(self.max))
     }
 }
 

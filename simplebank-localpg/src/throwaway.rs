@@ -76,6 +76,7 @@ struct Conversation {
 #[must_use]
 pub struct ThrowawayOptions {
     durable: bool,
+    parent: Option<PathBuf>,
     settings: Vec<(String, String)>,
 }
 
@@ -92,6 +93,13 @@ impl ThrowawayOptions {
         self
     }
 
+    /// Makes the cluster's directory in `parent`, on a file system of one's own say, rather than in the temporary directory.
+    /// PostgreSQL's user must be able to write there, and the path must be short and plain enough for a socket.
+    pub fn directory(mut self, parent: impl Into<PathBuf>) -> Self {
+        self.parent = Some(parent.into());
+        self
+    }
+
     /// Makes and starts the cluster.
     ///
     /// # Errors
@@ -99,7 +107,11 @@ impl ThrowawayOptions {
     /// As [`ThrowawayCluster::start`], and [`Error::BadSetting`].
     pub fn start(self) -> Result<ThrowawayCluster, Error> {
         let configuration = self.configuration()?;
-        ThrowawayCluster::start_with(&configuration)
+        let places = match &self.parent {
+            Some(parent) => places(&[parent]),
+            None => places(&[&env::temp_dir(), Path::new("/tmp")]),
+        };
+        ThrowawayCluster::start_with(&configuration, places)
     }
 
     /// The lines for `postgresql.conf`.
@@ -133,7 +145,7 @@ impl ThrowawayCluster {
 
     /// Options for a cluster, the fast ones to begin with.
     pub fn options() -> ThrowawayOptions {
-        ThrowawayOptions { durable: false, settings: Vec::new() }
+        ThrowawayOptions { durable: false, parent: None, settings: Vec::new() }
     }
 
     /// The URL of a database in the cluster; `postgres` exists from the start.
@@ -148,7 +160,8 @@ impl ThrowawayCluster {
         &self.directory
     }
 
-    /// Stops the server as a crash would: at once, without a checkpoint, all sessions cut off.
+    /// Kills every process of the server with SIGKILL: at once, without a checkpoint, all sessions cut off. When this returns,
+    /// none is alive. What they had written stays written, since the machine lives on.
     ///
     /// # Errors
     ///
@@ -166,13 +179,13 @@ impl ThrowawayCluster {
         self.request("resume")
     }
 
-    fn start_with(configuration: &str) -> Result<Self, Error> {
+    fn start_with(configuration: &str, places: Vec<PathBuf>) -> Result<Self, Error> {
         let installation = Installation::find()?;
         let account = Account::for_new_cluster()?;
         let shell = Path::new("/bin/sh");
         let mut command = account.command(shell);
         command.args(["-c", KEEPER, "throwaway"]).arg(installation.directory()).arg(configuration);
-        command.args(places(&env::temp_dir())).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(places).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = command.spawn().map_err(|source| account.spawn_error(shell, source))?;
         let stdin = keeper.stdin.take().expect("the command has a piped standard input");
         let stdout = keeper.stdout.take().expect("the command has a piped standard output");
@@ -270,11 +283,11 @@ fn lines_of(pipe: ChildStdout) -> Receiver<String> {
     receiver
 }
 
-/// The directories to try: in the temporary directory where the path is short and plain enough for a socket, and in
-/// `/tmp` in case PostgreSQL's user has no access to the first.
-fn places(temporary: &Path) -> Vec<PathBuf> {
+/// The directories to try, those of `parents` where the path is short and plain enough for a socket: the temporary
+/// directory, and `/tmp` in case PostgreSQL's user has no access to the first.
+fn places(parents: &[&Path]) -> Vec<PathBuf> {
     let name = format!("simplebank-throwaway-{}", random::hex::<8>());
-    let mut places = vec![temporary.join(&name), Path::new("/tmp").join(&name)];
+    let mut places: Vec<PathBuf> = parents.iter().map(|parent| parent.join(&name)).collect();
     places.dedup();
     places.retain(|place| place.is_absolute() && layout::fits(place));
     places
@@ -303,10 +316,11 @@ mod tests {
 
     #[test]
     fn a_temporary_directory_that_no_socket_fits_into_is_passed_over() {
-        assert_eq!(places(Path::new("/tmp")).len(), 1);
-        assert_eq!(places(Path::new("/var/tmp")).len(), 2);
+        let places = |parent| places(&[Path::new(parent), Path::new("/tmp")]);
+        assert_eq!(places("/tmp").len(), 1);
+        assert_eq!(places("/var/tmp").len(), 2);
         for odd in ["relative", "/with space", &format!("/{}", "a".repeat(100))] {
-            let found = places(Path::new(odd));
+            let found = places(odd);
             assert!(found.len() == 1 && found.iter().all(|place| place.starts_with("/tmp")));
         }
     }

@@ -41,6 +41,45 @@ stop() {
     quietly "$bin/pg_ctl" --silent -w -t 60 -m immediate stop
 }
 
+# The living processes of the machine, one in a line: number and parent. A zombie is dead.
+living() {
+    if [ -r /proc/self/stat ]; then
+        for file in /proc/[0-9]*/stat; do
+            # A name with spaces would shift the rest; PostgreSQL's has none.
+            { read -r pid name state parent rest <"$file"; } 2>/dev/null && echo "$state $pid $parent"
+        done
+    else
+        ps -A -o stat= -o pid= -o ppid=
+    fi | while read -r state pid parent; do
+        case $state in
+        [XZ]*) ;;
+        *) echo "$pid $parent" ;;
+        esac
+    done
+}
+
+# kill -9 of every process of the server. The postmaster is stopped first, so that it starts no other process while the rest
+# are killed, and killed last; then nobody is left to write a byte.
+crash() {
+    { read -r server <"$PGDATA/postmaster.pid" && kill -STOP "$server"; } 2>/dev/null || return 1
+    attempt=0
+    while processes=$(living | grep -e " $server\$" -e "^$server "); do
+        children=$(echo "$processes" | sed -n "s/ $server\$//p")
+        kill -KILL ${children:-"$server"} 2>/dev/null
+        attempt=$((attempt + 1))
+        [ "$attempt" -lt 200 ] || sleep 1
+        [ "$attempt" -lt 260 ] || return 1
+    done
+    # The next server would refuse to start while another process, or a zombie, has the number of this one.
+    rm -f "$PGDATA/postmaster.pid" "$home"/.s.PGSQL.*.lock
+    crashed=yes
+}
+
+resume() {
+    start && crashed=
+}
+
+crashed=
 home=
 for place in "$@"; do
     if mkdir "$place" 2>/dev/null && cd "$place" 2>/dev/null; then
@@ -61,13 +100,15 @@ make && start
 answer $?
 while read -r request; do
     case $request in
-    crash) stop ;;
-    resume) start ;;
+    crash) crash ;;
+    resume) resume ;;
     *) break ;;
     esac
     answer $?
 done
 
+# What a killed server leaves in shared memory, only its successor removes.
+if [ -n "$crashed" ]; then start; fi
 if [ -e "$PGDATA/postmaster.pid" ]; then stop; fi
 attempt=0
 while [ -e "$home" ] && [ "$attempt" -lt 10 ]; do

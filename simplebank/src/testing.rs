@@ -1,8 +1,12 @@
-//! For tests of those who embed the bank: a clock that stands still, and databases of their own.
+//! For tests of those who embed the bank: a clock that stands still, and databases and faults of their own, which
+//! [`simplebank_db::testing`] explains.
 
 use std::sync::{Arc, Mutex};
 
-pub use simplebank_db::testing::TestDatabase;
+pub use simplebank_db::testing::{
+    Counts, Failure, Fault, Proxy, Strike, TestCluster, TestDatabase, ThrowawayCluster,
+    ThrowawayOptions, drop_after, kill_backend, kill_backends,
+};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use crate::ports::{Clock, whole_microseconds};

@@ -21,6 +21,8 @@ use crate::Error;
 pub struct Tx<'c> {
     connection: &'c mut PgConnection,
     after_commit: AfterCommit,
+    /// A savepoint is under way, or was dropped under way.
+    is_torn: bool,
 }
 
 impl fmt::Debug for Tx<'_> {
@@ -31,13 +33,13 @@ impl fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     fn new(connection: &'c mut PgConnection) -> Self {
-        Self { connection, after_commit: AfterCommit::default() }
+        Self { connection, after_commit: AfterCommit::default(), is_torn: false }
     }
 
     /// Joins a transaction that the caller has begun with sqlx and will end: what is done through the result commits or
     /// vanishes with it. Retrying after a serialization failure is then the caller's, and so is not swallowing errors.
     ///
-    /// Hooks that were registered on the result are the caller's to run: see [`into_after_commit`](Self::into_after_commit).
+    /// Whoever registers hooks or uses savepoints on the result asks [`leave`](Self::leave) before committing.
     #[must_use]
     pub fn join(transaction: &'c mut Transaction<'_, Postgres>) -> Self {
         Self::new(transaction)
@@ -60,9 +62,13 @@ impl<'c> Tx<'c> {
         self.after_commit.push(hook);
     }
 
-    /// The hooks of a [joined](Self::join) transaction, to be run when the caller has committed it.
-    pub fn into_after_commit(self) -> AfterCommit {
-        self.after_commit
+    /// Ends the part in a [joined](Self::join) transaction: the caller may commit it now, and then run the hooks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Torn`]: the caller must roll back.
+    pub fn leave(self) -> Result<AfterCommit, Error> {
+        if self.is_torn { Err(Error::Torn) } else { Ok(self.after_commit) }
     }
 }
 

@@ -1,16 +1,13 @@
 //! A connection of the pool on which a transaction begins, runs and ends.
 
-use std::{
-    ops::DerefMut as _,
-    sync::{Arc, atomic::AtomicU32, atomic::Ordering},
-};
+use std::ops::DerefMut as _;
 
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction, pool::PoolConnection,
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Db, Error, error::NotCommitted, observe};
+use crate::{Db, Error, counter::Counted, error::NotCommitted, observe};
 
 /// Checks that the transaction has not failed, commits it and begins an empty one.
 ///
@@ -24,7 +21,7 @@ pub(super) struct Lease {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     certainty: Certainty,
-    in_use: Arc<AtomicU32>,
+    _in_use: Counted,
 }
 
 #[derive(PartialEq)]
@@ -55,9 +52,11 @@ impl Lease {
             Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => return Err(db.no_connection()),
             Ok(Err(error)) => return Err(error.into()),
         };
-        db.in_use.fetch_add(1, Ordering::Relaxed);
-        let in_use = Arc::clone(&db.in_use);
-        Ok(Self { connection: Some(connection), certainty: Certainty::Certain, in_use })
+        Ok(Self {
+            connection: Some(connection),
+            certainty: Certainty::Certain,
+            _in_use: Counted::one_more(&db.in_use),
+        })
     }
 
     /// Begins with these statements; one round trip.
@@ -83,7 +82,6 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.in_use.fetch_sub(1, Ordering::Relaxed);
         if let Some(connection) = self.connection.take()
             && self.certainty == Certainty::Uncertain
         {

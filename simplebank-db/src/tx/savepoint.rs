@@ -1,9 +1,13 @@
 //! A part of a transaction that may fail by itself.
 
-use sqlx::Connection as _;
-
 use super::{Body, BodyError, Tx};
 use crate::Error;
+
+// Not sqlx's nested `begin`: dropped before the server answers, it rolls back the whole transaction, and what follows commits
+// statement by statement (sqlx 0.9.0). Savepoints of one name hide each other, so one name is enough.
+const SAVEPOINT: &str = "savepoint simplebank";
+const RELEASE: &str = "release savepoint simplebank";
+const UNDO: &str = "rollback to savepoint simplebank; release savepoint simplebank";
 
 impl Tx<'_> {
     /// Runs `body` once, in a savepoint: if it fails, what it did is undone, its hooks are forgotten, and the transaction
@@ -32,6 +36,9 @@ impl Tx<'_> {
     /// A serialization failure concerns the whole transaction: give [retryable](Error::is_retryable) errors back from the
     /// outer body rather than going on. A savepoint costs two round trips.
     ///
+    /// Whoever drops the future half-way leaves a part of it behind, and the transaction can't be committed any more: it ends
+    /// as [`Error::Torn`].
+    ///
     /// # Errors
     ///
     /// The body's own; or, through `E::from`, what the database answered to the savepoint or its release: among them
@@ -45,24 +52,27 @@ impl Tx<'_> {
             + Send
             + Sync,
     {
-        #[expect(clippy::disallowed_methods, reason = "inside a transaction it is a savepoint")]
-        let begun = self.connection.begin().await;
-        let mut savepoint = begun.map_err(Error::from)?;
-        let mut inner = Tx::new(&mut savepoint);
+        self.run(SAVEPOINT).await?;
+        self.is_torn = true;
+        let mut inner = Tx::new(&mut *self.connection);
         let outcome = body(&mut inner).await;
-        let after_commit = inner.into_after_commit();
-        let error = match outcome {
+        let Tx { after_commit, is_torn, .. } = inner;
+        let outcome = match outcome {
+            Ok(_) if is_torn => Err(Error::Torn.into()),
             // RELEASE is refused in a failed transaction, unlike COMMIT.
-            Ok(value) => match savepoint.commit().await {
-                Ok(()) => {
-                    self.after_commit.append(after_commit);
-                    return Ok(value);
-                }
-                Err(error) => return Err(Error::from(error).into()),
-            },
-            Err(error) => error,
+            Ok(value) => self.run(RELEASE).await.map(|()| value).map_err(E::from),
+            Err(error) => Err(error),
         };
-        savepoint.rollback().await.map_err(Error::from)?;
-        Err(error)
+        match outcome {
+            Ok(_) => self.after_commit.append(after_commit),
+            Err(_) => self.run(UNDO).await?,
+        }
+        self.is_torn = false;
+        outcome
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<(), Error> {
+        sqlx::raw_sql(sql).execute(&mut *self.connection).await?;
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::{AfterCommit, Body, BodyError, Tx, open::Lease, unknown::Marker};
-use crate::{Db, Error, TxSpec, error::NotCommitted, observe::Observed};
+use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
 
 /// A transaction to be run: await it. See [`Db::transact`].
 #[must_use = "nothing happens until it is awaited"]
@@ -198,7 +198,7 @@ where
     async fn until_it_counts(&self, observed: &mut Observed) -> Result<T, E> {
         let give_up_at = Instant::now() + self.spec.patience();
         let mut pauses = self.spec.pauses();
-        let (mut attempts, mut last) = (0, None);
+        let (mut attempts, mut last, mut crowd) = (0, None, None);
         loop {
             attempts += 1;
             observed.attempt();
@@ -220,7 +220,8 @@ where
             if !error.is_retryable() {
                 return Err(error.into());
             }
-            let pause = pauses.next().unwrap_or_default();
+            let crowd = crowd.get_or_insert_with(|| Counted::one_more(&self.db.running_again));
+            let pause = pauses.next(crowd.number());
             let is_late = Instant::now() + pause >= give_up_at;
             if is_late || attempts >= self.spec.attempts() {
                 tracing::warn!(transaction = self.spec.name(), attempts, %error, "giving up");
@@ -240,7 +241,7 @@ where
 
     async fn attempt(&self, give_up_at: Instant) -> Result<T, Ended<E>> {
         let marker = self.question.marker();
-        let mut begin = self.spec.begin_sql(left(give_up_at));
+        let mut begin = self.spec.begin_sql(time_left(give_up_at));
         if let Some(marker) = marker {
             begin.push_str(&marker.sql());
         }
@@ -251,16 +252,16 @@ where
             open.abandon();
             return Err(Ended::Late);
         };
-        let after_commit = tx.into_after_commit();
-        let value = match outcome {
-            Ok(value) => value,
+        let left = tx.leave();
+        let (value, after_commit) = match outcome.and_then(|value| Ok((value, left?))) {
+            Ok(done) => done,
             Err(error) => {
                 open.roll_back(give_up_at).await;
                 return Err(error.into_db().map_or_else(Ended::Refused, Ended::Failed));
             }
         };
         // Where the outcome can be asked for, half of the time is kept for that.
-        let wait = if marker.is_some() { left(give_up_at) / 2 } else { left(give_up_at) };
+        let wait = if marker.is_some() { time_left(give_up_at) / 2 } else { time_left(give_up_at) };
         match open.commit(Instant::now() + wait).await {
             Ok(()) => {
                 after_commit.run();
@@ -290,7 +291,7 @@ where
                 Ok(None) => return Settled::NotCommitted(cause),
                 Err(error) => error.into_db(),
             };
-            let pause = pauses.next().unwrap_or_default();
+            let pause = pauses.next(1);
             let can_ask_again = matches!(
                 &error, Ok(error) if error.is_retryable() || matches!(error, Error::Overload(_))
             );
@@ -304,6 +305,6 @@ where
     }
 }
 
-fn left(give_up_at: Instant) -> Duration {
+fn time_left(give_up_at: Instant) -> Duration {
     give_up_at.saturating_duration_since(Instant::now())
 }

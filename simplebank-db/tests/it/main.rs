@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod cancel;
+mod faults;
+mod kills;
 mod migrations;
+mod observe;
+mod savepoint;
 mod schema;
 mod transact;
+mod unknown;
 
 use simplebank_db::{Db, Error, testing::TestDatabase};
 use sqlx::PgPool;

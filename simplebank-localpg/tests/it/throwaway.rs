@@ -45,6 +45,22 @@ fn a_durable_one_survives_a_crash_with_the_settings_asked_for() {
     cluster.resume().unwrap();
 
     assert_eq!(query_one(&url, "select n from kept"), "7");
+    let log = fs::read_to_string(cluster.directory().join("log")).unwrap();
+    assert!(log.contains("automatic recovery in progress"), "{log}");
+    assert!(!log.contains("shutdown request"), "it was asked, not killed: {log}");
+}
+
+#[test]
+fn a_cluster_is_made_where_it_is_asked_for() {
+    let place = Place::new();
+    set_mode(place.path(), 0o1777);
+
+    let cluster = ThrowawayCluster::options().directory(place.path()).start().unwrap();
+
+    assert_eq!(cluster.directory().parent(), Some(place.path()));
+    assert_eq!(query_one(&cluster.url("postgres"), "select 6 * 7"), "42");
+    let refused = ThrowawayCluster::options().directory("/no such place").start();
+    assert!(matches!(refused, Err(Error::Throwaway { verb: "start", .. })));
 }
 
 #[test]

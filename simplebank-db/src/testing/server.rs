@@ -1,114 +1,34 @@
-//! Real databases for tests: each test gets a fresh one, copied from a migrated template.
-//!
-//! The server is, in this order, the one that `TEST_DATABASE_URL` names; with `TEST_POSTGRES=docker` and Docker answering,
-//! a container of `TEST_POSTGRES_IMAGE`; a throw-away cluster of a local installation, with fsync off. It is chosen once
-//! for a process, and the choice is printed.
+//! The server of a test process: chosen once, with a migrated template to copy databases from.
 
 use std::{
     io::Write as _,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use simplebank_localpg::ThrowawayCluster;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool,
-    postgres::PgConnectOptions,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions,
 };
 use testcontainers::{
     GenericImage, ImageExt as _, core::IntoContainerPort as _, runners::AsyncRunner as _,
 };
 use tokio::{sync::OnceCell, time::Instant};
 
-use crate::{Db, Migrations, PoolOptions};
+use super::Failure;
+use crate::Migrations;
 
 /// The image when `TEST_POSTGRES_IMAGE` is not set.
 const DEFAULT_IMAGE: &str = "docker.io/library/postgres:17";
 /// A container must answer within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why a test has no database. The text says what was tried.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// A migrated database of a test's own. Dropping it drops the database.
-#[derive(Debug)]
-pub struct TestDatabase {
-    name: String,
-    options: PgConnectOptions,
-    db: Db,
-}
-
-impl TestDatabase {
-    /// A fresh database.
-    ///
-    /// # Panics
-    ///
-    /// When there is no server to be had, saying what was tried: a test without a database must not seem to pass.
-    pub async fn new() -> Self {
-        match Self::create().await {
-            Ok(database) => database,
-            Err(error) => panic!("no database for tests: {error}"),
-        }
-    }
-
-    async fn create() -> Result<Self, Failure> {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let server = server().await?;
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("simplebank_test_{}_{number}", server.run);
-        server.execute(format!("create database {name} template {}", server.template)).await?;
-        let options = server.options.clone().database(&name);
-        let db = Db::connect(options.to_url_lossy().as_str(), PoolOptions::default()).await?;
-        Ok(Self { name, options, db })
-    }
-
-    /// The database as the application sees it.
-    #[must_use]
-    pub const fn db(&self) -> &Db {
-        &self.db
-    }
-
-    /// A URL whose login owns the database, as a server or command line would be given.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.options.to_url_lossy().to_string()
-    }
-
-    /// A pool that acts as the owner of the tables, for tampering.
-    ///
-    /// # Panics
-    ///
-    /// When the server doesn't answer.
-    pub async fn owner(&self) -> PgPool {
-        match PgPool::connect_with(self.options.clone()).await {
-            Ok(pool) => pool,
-            Err(error) => panic!("no connection to the test's database: {error}"),
-        }
-    }
-}
-
-impl Drop for TestDatabase {
-    /// Drops the database, from a thread of its own since dropping can't wait.
-    fn drop(&mut self) {
-        let drop = format!("drop database if exists {} with (force)", self.name);
-        let options = self.options.clone().database("postgres");
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(execute(&options, drop))
-        });
-        if let Ok(Err(error)) = thread.join() {
-            say(&format!("the database {} stays behind: {error}", self.name));
-        }
-    }
-}
-
 /// The server of this process, which lives as long as the process does.
-struct Server {
-    options: PgConnectOptions,
-    template: String,
+pub(super) struct Server {
+    pub(super) options: PgConnectOptions,
+    pub(super) template: String,
     /// Tells this process's databases from those of others on the same server.
-    run: String,
+    pub(super) run: String,
     _keeper: Keeper,
 }
 
@@ -121,18 +41,18 @@ enum Keeper {
 }
 
 impl Server {
-    async fn execute(&self, sql: String) -> Result<(), Failure> {
+    pub(super) async fn execute(&self, sql: String) -> Result<(), Failure> {
         execute(&self.options.clone().database("postgres"), sql).await
     }
 }
 
-async fn execute(options: &PgConnectOptions, sql: String) -> Result<(), Failure> {
+pub(super) async fn execute(options: &PgConnectOptions, sql: String) -> Result<(), Failure> {
     let mut connection = options.connect().await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     Ok(connection.close().await?)
 }
 
-async fn server() -> Result<&'static Server, Failure> {
+pub(super) async fn server() -> Result<&'static Server, Failure> {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
     SERVER.get_or_try_init(start).await
 }
@@ -170,7 +90,7 @@ fn setting(name: &str) -> Option<String> {
 }
 
 /// Writes past the test harness, which shows what a test prints only if the test fails.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     // A test doesn't fail for want of a terminal.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
