@@ -8,7 +8,7 @@ use simplebank::{
     core::{AccountId, Amount, Currency, IdempotencyKey, Principal},
     db::{Db, PoolOptions},
 };
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, postgres::PgPoolOptions};
 
 /// A depositor and their account in EUR.
 #[derive(Clone, Debug)]
@@ -24,11 +24,15 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a client sends the same thing: more than a minute of timeouts.
 const SENT_MAX: u64 = 100;
 
+/// The migrated database at `url` as the application sees it, with this many connections.
+pub(crate) async fn connect(url: &str, connections_max: u32) -> Db {
+    let options = PoolOptions { connections_max, acquire_timeout: ACQUIRE_TIMEOUT };
+    Db::connect(url, options).await.expect("the database answers")
+}
+
 /// A bank on the migrated database at `url`, with this many connections.
 pub(crate) async fn open(url: &str, connections_max: u32) -> Bank {
-    let options = PoolOptions { connections_max, acquire_timeout: ACQUIRE_TIMEOUT };
-    let db = Db::connect(url, options).await.expect("the database answers");
-    Bank::new(db).expect("the system gives random numbers")
+    Bank::new(connect(url, connections_max).await).expect("the system gives random numbers")
 }
 
 /// A pool that acts as whoever owns the tables at `url`.
@@ -36,6 +40,23 @@ pub(crate) async fn owner(url: &str, connections_max: u32) -> sqlx::PgPool {
     let options =
         PgPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT);
     options.connect(url).await.expect("the database answers")
+}
+
+/// Lets deadlocks be found long before anybody gives up waiting for a lock, in sessions that begin from now on; returns the
+/// owner's pool.
+pub(crate) async fn hurry_deadlocks(url: &str) -> sqlx::PgPool {
+    const TIMEOUT: &str = "10ms";
+    let before = owner(url, 1).await;
+    let sql = "select current_database()::text";
+    let name: String = sqlx::query_scalar(sql).fetch_one(&before).await.expect("it answers");
+    let sql = format!("alter database {name} set deadlock_timeout = '{TIMEOUT}'");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&before).await.expect("the login is a superuser");
+    before.close().await;
+    let owner = owner(url, 1).await;
+    let sql = "select current_setting('deadlock_timeout')";
+    let timeout: String = sqlx::query_scalar(sql).fetch_one(&owner).await.expect("it answers");
+    assert_eq!(timeout, TIMEOUT, "settings of a database are those of its new sessions");
+    owner
 }
 
 /// Opens `count` customers' accounts with `minor` cents in each; call it once for each database.

@@ -80,7 +80,8 @@ impl Measured {
         for (name, content) in &self.parts {
             let written = markers::content(document, name)?;
             if behaviour(written) != behaviour(content.trim()) {
-                differences.push(format!("{name}: the document says\n{written}\nmeasured:\n{content}"));
+                differences
+                    .push(format!("{name}: the document says\n{written}\nmeasured:\n{content}"));
             }
         }
         Ok(differences)

@@ -5,18 +5,29 @@
 //! binary runs them at [`Scale::Full`] and prints the table of `docs/reliability.md`.
 
 mod bank;
+pub mod isolation;
 mod load;
+mod lock_story;
+pub mod markers;
+mod payments;
 mod r01_bank_load;
 mod r02_hermitage;
 mod r03_ssi_exhausted;
+mod r04_list_append;
 mod r05_kill_postgres;
 mod r06_power_cut;
+mod r07_cut_commit;
 mod r09_terminate;
+mod r11_swallowed;
 mod r12_lock_order;
+mod r13_contention;
 mod r14_one_key;
 mod random;
 mod report;
+pub mod run;
 mod script;
+pub mod table;
+mod wish;
 
 use std::{future::Future, pin::Pin};
 
@@ -51,10 +62,14 @@ pub struct Control {
 pub const PROOFS: &[Proof] = &[
     r01_bank_load::PROOF,
     r02_hermitage::PROOF,
+    r03_ssi_exhausted::PROOF,
+    r04_list_append::PROOF,
     r05_kill_postgres::PROOF,
     r06_power_cut::PROOF,
+    r07_cut_commit::PROOF,
     r09_terminate::PROOF,
-    r03_ssi_exhausted::PROOF,
+    r11_swallowed::PROOF,
     r12_lock_order::PROOF,
+    r13_contention::PROOF,
     r14_one_key::PROOF,
 ];

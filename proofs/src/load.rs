@@ -17,6 +17,8 @@ mod findings;
 mod log;
 mod naive;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::{
@@ -27,12 +29,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 pub(crate) use self::{
     checker::check,
     findings::Findings,
-    log::{Line, Log, Told},
+    log::{Line, Log, Told, key_of},
     world::{Size, World},
 };
 use crate::Report;
@@ -71,12 +76,15 @@ struct Shared {
     transfers_max: u64,
     asked: AtomicU64,
     is_stopped: AtomicBool,
+    is_paused: watch::Sender<bool>,
 }
 
 impl Shared {
-    /// True once for each transfer that may still be asked for.
-    fn take_turn(&self) -> bool {
-        !self.is_stopped.load(Ordering::Relaxed)
+    /// True once for each transfer that may still be asked for. Waits during a pause.
+    async fn take_turn(&self) -> bool {
+        let is_open = self.is_paused.subscribe().wait_for(|is_paused| !is_paused).await.is_ok();
+        is_open
+            && !self.is_stopped.load(Ordering::Relaxed)
             && self.asked.fetch_add(1, Ordering::Relaxed) < self.transfers_max
     }
 }
@@ -87,7 +95,7 @@ pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<()>,
     reader: JoinHandle<()>,
-    reader_stop: tokio::sync::watch::Sender<bool>,
+    reader_stop: watch::Sender<bool>,
 }
 
 impl Load {
@@ -100,13 +108,14 @@ impl Load {
             transfers_max: clients.transfers_max,
             asked: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
+            is_paused: watch::Sender::new(false),
         });
         let mut tasks = JoinSet::new();
         for number in 0..clients.count {
             let is_on_hot_accounts = number < clients.count / 2;
             tasks.spawn(client::run(Arc::clone(&shared), number, is_on_hot_accounts));
         }
-        let (reader_stop, stopped) = tokio::sync::watch::channel(false);
+        let (reader_stop, stopped) = watch::channel(false);
         let reader = tokio::spawn(reader::run(Arc::clone(&shared), stopped));
         Self { shared, clients: tasks, reader, reader_stop }
     }
@@ -125,6 +134,16 @@ impl Load {
     /// Waits until a client is told of a failure, or that an outcome is unknown; false if that doesn't come to pass.
     pub(crate) async fn let_down(&self) -> bool {
         tokio::time::timeout(PROGRESS_LIMIT, self.log().wait_for_let_down()).await.is_ok()
+    }
+
+    /// Lets every client finish the transfer that it is at, and ask for no other before [`go_on`](Self::go_on).
+    pub(crate) fn pause(&self) {
+        self.shared.is_paused.send_replace(true);
+    }
+
+    /// Ends a pause.
+    pub(crate) fn go_on(&self) {
+        self.shared.is_paused.send_replace(false);
     }
 
     /// Lets every client finish the transfer that it is at.

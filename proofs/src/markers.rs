@@ -32,7 +32,8 @@ fn between(document: &str, name: &str) -> Result<Range<usize>, String> {
     let start = start + begin.len();
     let rest = document.get(start..).unwrap_or_default();
     // The comment that begins another part can't stand inside this one.
-    let length = rest.find("<!--").filter(|at| rest.get(*at..).is_some_and(|at| at.starts_with(END)));
+    let length =
+        rest.find("<!--").filter(|at| rest.get(*at..).is_some_and(|at| at.starts_with(END)));
     let length = length.ok_or_else(|| format!("no {END} follows {begin}"))?;
     Ok(start..start + length)
 }
@@ -41,7 +42,8 @@ fn between(document: &str, name: &str) -> Result<Range<usize>, String> {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = "# Title\n\n<!-- a -->\nold\n<!-- end -->\n\n<!-- b -->\n<!-- end -->\nrest\n";
+    const DOCUMENT: &str =
+        "# Title\n\n<!-- a -->\nold\n<!-- end -->\n\n<!-- b -->\n<!-- end -->\nrest\n";
 
     #[test]
     fn a_part_is_replaced_and_the_rest_stays() {

@@ -112,9 +112,10 @@ pub(crate) struct Tables {
 }
 
 async fn run(defect: Defect, scale: Scale) -> Report {
-    let rounds = scale.of(1, 25);
+    let mut rounds = 0;
     let mut report = Report::new();
-    for _ in 0..rounds {
+    while rounds < scale.of(1, 25) && report.violations() == 0 {
+        rounds += 1;
         match measure(defect).await {
             Ok(tables) => compare(&tables, &mut report),
             Err(stuck) => report.violation(stuck),
@@ -123,7 +124,7 @@ async fn run(defect: Defect, scale: Scale) -> Report {
     report.tried(u64::try_from(CASES.len() * HELPERS_LEVELS.len()).expect("few"), "cells");
     report.note("16 more of the SQL standard's phenomena");
     if rounds > 1 {
-        report.note(format!("each {rounds} times"));
+        report.note(format!("all of them {rounds} times"));
     }
     report
 }
@@ -212,13 +213,8 @@ impl Theatre {
 impl Trace {
     /// What a transaction read, statement by statement.
     fn reads(&self, who: Who) -> Vec<&[Row]> {
-        let reads = self.events.iter().filter_map(|event| match (&event.happened, event.act) {
-            (Happened::Done(rows), Act::Run(sql)) => {
-                (event.who == who && sql.starts_with("select")).then_some(rows.as_slice())
-            }
-            _ => None,
-        });
-        reads.collect()
+        let is_read = |event: &&Event| event.who == who && event.act.sql().starts_with("select");
+        self.events.iter().filter(is_read).filter_map(|event| event.happened.rows()).collect()
     }
 
     fn saw(&self, who: Who, row: Row) -> bool {
@@ -228,8 +224,7 @@ impl Trace {
     fn committed(&self, all: &[Who]) -> bool {
         all.iter().all(|who| {
             let is_commit = |event: &&Event| event.who == *who && event.act == Act::Commit;
-            let is_done = |event: &Event| matches!(event.happened, Happened::Done(_));
-            self.events.iter().find(is_commit).is_some_and(is_done)
+            self.events.iter().find(is_commit).is_some_and(|event| event.happened.rows().is_some())
         })
     }
 
@@ -257,8 +252,7 @@ impl Trace {
 mod tests {
     use super::*;
 
-    /// In these, one of the two transactions is a single statement, so that no order of statements is an anomaly; or the one
-    /// that would be lost waits for nothing.
+    /// In these, what would go wrong is one statement of each transaction, so that statements in a row do no harm.
     const SINGLE_STATEMENTS: [&str; 4] =
         ["PMP, write, delete", "PMP, write, update", "G2-item, crosswise", "G2, sums"];
 

@@ -1,7 +1,7 @@
 //! R12: A pays B while B pays A, cycles, random legs: nobody deadlocks, and not a cent is lost.
 //!
 //! PostgreSQL looks for a deadlock only after `deadlock_timeout`, 1 s by default, and the bank gives up a lock after 900 ms:
-//! a deadlock would never be counted. So in the trial's database it looks after [`DEADLOCK_TIMEOUT`], and that is checked.
+//! a deadlock would never be counted. So in the trial's database it looks much earlier: see [`bank::hurry_deadlocks`].
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use simplebank::{
     db::{Error, TxSpec},
     testing::TestDatabase,
 };
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -39,7 +39,6 @@ const CONTROL_TRANSFERS: u64 = 200;
 const CUSTOMERS: usize = 8;
 /// In each account at the beginning; enough for whoever pays by bad luck all the time.
 const OPENING_CENTS: i64 = 1_000_000_000;
-const DEADLOCK_TIMEOUT: &str = "10ms";
 /// How long sessions may take to end after their pool has been closed.
 const ENDING_MAX: Duration = Duration::from_secs(60);
 
@@ -74,7 +73,7 @@ struct Log {
 async fn trial(order: Order, transfers: u64) -> Report {
     let mut report = Report::new();
     let database = TestDatabase::new().await;
-    let owner = hurry_deadlocks(&database, &mut report).await;
+    let owner = bank::hurry_deadlocks(&database.url()).await;
     let bank = bank::open(&database.url(), 40).await;
     let customers = bank::customers(&bank, CUSTOMERS, OPENING_CENTS).await;
     let seed = random::seed();
@@ -95,28 +94,6 @@ async fn trial(order: Order, transfers: u64) -> Report {
         Order::OfRequest => {}
     }
     report
-}
-
-/// Lets deadlocks be found before anybody gives up waiting.
-async fn hurry_deadlocks(database: &TestDatabase, report: &mut Report) -> PgPool {
-    let owner = bank::owner(&database.url(), 1).await;
-    let name: String = sqlx::query_scalar("select current_database()::text")
-        .fetch_one(&owner)
-        .await
-        .expect("the database answers");
-    let sql = format!("alter database {name} set deadlock_timeout = '{DEADLOCK_TIMEOUT}'");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&owner).await.expect("the login is a superuser");
-    owner.close().await;
-    // Settings of a database are those of connections made from now on.
-    let owner = bank::owner(&database.url(), 1).await;
-    let timeout: String = sqlx::query_scalar("select current_setting('deadlock_timeout')")
-        .fetch_one(&owner)
-        .await
-        .expect("the database answers");
-    report.expect(timeout == DEADLOCK_TIMEOUT, || {
-        format!("deadlocks are looked for after {timeout}")
-    });
-    owner
 }
 
 /// Deadlocks that PostgreSQL has counted in the database, once all other sessions have ended.

@@ -69,6 +69,7 @@ pub(crate) enum Begin {
     /// By this statement.
     Plain(&'static str),
     /// Not at all: each statement commits by itself.
+    #[cfg(test)]
     Never,
 }
 
@@ -94,6 +95,16 @@ pub(crate) enum Happened {
     Failed(String),
     /// Its transaction had failed before.
     Skipped,
+}
+
+impl Happened {
+    /// The rows that a step returned, if it was done.
+    pub(crate) fn rows(&self) -> Option<&[Row]> {
+        match self {
+            Self::Done(rows) => Some(rows),
+            Self::Waits(_) | Self::Failed(_) | Self::Skipped => None,
+        }
+    }
 }
 
 /// What a step waits for, in the words of [`Db::locks`].
@@ -320,6 +331,7 @@ async fn perform(db: Db, begin: Begin, script: Script) {
             db.transact(spec, async |tx| follow(tx.connection(), &script).await).await
         }
         Begin::Plain(begin) => plain(&db, begin, &script).await,
+        #[cfg(test)]
         Begin::Never => statement_by_statement(&db, &script).await,
     };
     drop(script.orders);
@@ -342,6 +354,7 @@ async fn plain(db: &Db, begin: &'static str, script: &Script) -> Result<(), Stop
     followed
 }
 
+#[cfg(test)]
 async fn statement_by_statement(db: &Db, script: &Script) -> Result<(), Stopped> {
     let mut connection = db.pool().acquire().await.map_err(Error::from)?;
     prepare(&mut connection, script.prepare.replace("set local", "set")).await?;

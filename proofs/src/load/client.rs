@@ -57,7 +57,7 @@ enum Sent {
 /// A client's life.
 pub(super) async fn run(shared: Arc<Shared>, client: u64, is_on_hot_accounts: bool) {
     let mut random = shared.world.random(client);
-    while shared.take_turn() {
+    while shared.take_turn().await {
         let wish = wish(&shared, &mut random, is_on_hot_accounts);
         match shared.road {
             Road::Bank => ask(&shared, &wish, random.below(AGAIN_ONE_IN) == 0).await,

@@ -14,6 +14,12 @@ impl Findings {
         self.0.push((invariant, text.into()));
     }
 
+    /// The invariants that are broken.
+    #[cfg(test)]
+    pub(super) fn invariants(&self) -> std::collections::BTreeSet<&'static str> {
+        self.0.iter().map(|(invariant, _)| *invariant).collect()
+    }
+
     /// Puts them into a report, with a count for each invariant.
     pub(crate) fn into_report(self, report: &mut Report) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();

@@ -69,7 +69,7 @@ struct Parts {
 }
 
 impl Log {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             parts: Mutex::default(),
             acknowledged: watch::Sender::new(0),
@@ -82,14 +82,14 @@ impl Log {
     }
 
     /// Notes what is about to be asked; returns the line's number.
-    pub(super) fn ask(&self, line: Line) -> usize {
+    pub(crate) fn ask(&self, line: Line) -> usize {
         let lines = &mut self.parts().lines;
         lines.push(line);
         lines.len() - 1
     }
 
     /// Notes what the client was told. Acknowledgements count from here on.
-    pub(super) fn tell(&self, number: usize, told: Told) {
+    pub(crate) fn tell(&self, number: usize, told: Told) {
         let mut parts = self.parts();
         let line = parts.lines.get_mut(number).expect("the line was asked for");
         line.told = told;
@@ -115,7 +115,7 @@ impl Log {
     }
 
     /// Counts something for the report.
-    pub(super) fn count(&self, what: &'static str) {
+    pub(crate) fn count(&self, what: &'static str) {
         let mut parts = self.parts();
         let count = parts.counts.entry(what).or_default();
         *count = count.saturating_add(1);
@@ -180,7 +180,7 @@ async fn reaches(count: &watch::Sender<u64>, target: u64) {
 }
 
 /// The key of a line.
-pub(super) fn key_of(number: usize) -> String {
+pub(crate) fn key_of(number: usize) -> String {
     format!("{KEY_PREFIX}{number}")
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn read(shared: &Shared, acknowledged: &[Uuid]) -> Result<(), sqlx::Error> {
+pub(super) async fn read(shared: &Shared, acknowledged: &[Uuid]) -> Result<(), sqlx::Error> {
     let (unbalanced, disagreeing, invisible): (i64, i64, i64) =
         sqlx::query_as(SNAPSHOT).bind(acknowledged).fetch_one(shared.world.owner()).await?;
     shared.log.count("full reads");

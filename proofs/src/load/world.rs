@@ -103,7 +103,7 @@ impl World {
         Random::from_seed(streams.next() ^ Random::from_seed(stream).next())
     }
 
-    pub(super) fn customers(&self) -> &[Customer] {
+    pub(crate) fn customers(&self) -> &[Customer] {
         &self.customers
     }
 

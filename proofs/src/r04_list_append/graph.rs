@@ -250,7 +250,9 @@ mod tests {
     use super::{Cycle, Dependency, Graph};
     use Dependency::{ReadWrite as Rw, WriteRead as Wr, WriteWrite as Ww};
 
-    fn graph(edges: &[(usize, Dependency, usize)]) -> Graph {
+    type Edge = (usize, Dependency, usize);
+
+    fn graph(edges: &[Edge]) -> Graph {
         let nodes = edges.iter().map(|(from, _, to)| from.max(to) + 1).max().unwrap_or(0);
         let mut graph = Graph::new(nodes);
         for (from, dependency, to) in edges {
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_cycle_is_told_by_its_strictest() {
-        let expected: [(Cycle, &[(usize, Dependency, usize)]); 8] = [
+        let expected: [(Cycle, &[Edge]); 8] = [
             (Cycle::G0, &[(0, Ww, 1), (1, Ww, 0)]),
             (Cycle::G0, &[(0, Ww, 1), (1, Ww, 2), (2, Ww, 0), (1, Rw, 0)]),
             (Cycle::G1c, &[(0, Ww, 1), (1, Wr, 0)]),
@@ -283,7 +285,7 @@ mod tests {
         let edges = [(0, Ww, 1), (1, Rw, 0), (1, Ww, 2), (2, Wr, 3), (3, Rw, 4), (4, Rw, 3)];
         let mut knots = graph(&edges).knots();
         knots.sort();
-        assert_eq!(knots, [(Cycle::GSingle, vec![0, 1]), (Cycle::GSingle, vec![3, 4])][..1].iter().cloned().chain([(Cycle::GSingle, vec![3, 4])]).collect::<Vec<_>>());
+        assert_eq!(knots, [(Cycle::GSingle, vec![0, 1]), (Cycle::G2, vec![3, 4])]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -45,7 +45,7 @@ impl Disk {
             return Err("this process isn't root".to_owned());
         }
         let prefix = env::temp_dir().join(PREFIX);
-        let directory = env::temp_dir().join(format!("{PREFIX}-{name:016x}"));
+        let directory = env::temp_dir().join(format!("{PREFIX}-{}-{name:016x}", process::id()));
         let mut command = Command::new("/bin/sh");
         command.args(["-c", KEEPER, "keeper"]).args([&prefix, &directory]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -60,17 +60,10 @@ impl Disk {
             return Err(format!("{} can't be made", disk.directory.display()));
         }
         let image = disk.image();
-        run("truncate", &[Path::new("--size"), Path::new(SIZE), &image])?;
-        run(
-            "mkfs.ext4",
-            &["-q", "-F", "-E", "lazy_itable_init=0"]
-                .map(Path::new)
-                .into_iter()
-                .chain([&*image])
-                .collect::<Vec<_>>(),
-        )?;
+        run(Command::new("truncate").args(["--size", SIZE]).arg(&image))?;
+        run(Command::new("mkfs.ext4").args(["-q", "-F", "-E", "lazy_itable_init=0"]).arg(&image))?;
         let mounted = disk.mounted();
-        run("mount", &[Path::new("-o"), Path::new(OPTIONS), &image, &mounted])?;
+        run(Command::new("mount").args(["-o", OPTIONS]).args([&image, &mounted]))?;
         // As /tmp: PostgreSQL's user makes its directory there.
         fs::set_permissions(&mounted, fs::Permissions::from_mode(0o1777))
             .map_err(|error| format!("the file system can't be opened: {error}"))?;
@@ -95,7 +88,8 @@ impl Disk {
 
     /// Makes everything that was written so far durable. Blocks.
     pub(super) fn sync(&self) {
-        run("sync", &[Path::new("--file-system"), &self.mounted()]).expect("the disk is mounted");
+        let synced = run(Command::new("sync").arg("--file-system").arg(self.mounted()));
+        synced.expect("the disk is mounted");
     }
 
     /// Copies the device as it is at one moment, which is when nothing is written to it from before the copy is begun
@@ -108,8 +102,8 @@ impl Disk {
         for _ in 0..COPIES_MAX {
             let before = self.written();
             let (image, copy) = (self.image(), self.copy_image());
-            run("cp", &[Path::new("--sparse=always"), &image, &copy])?;
-            if before == self.written() {
+            run(Command::new("cp").arg("--sparse=always").args([&image, &copy]))?;
+            if before.is_some() && before == self.written() {
                 return Ok(());
             }
         }
@@ -122,15 +116,14 @@ impl Disk {
     ///
     /// When it can't be mounted.
     pub(super) fn mount_copy(&self) -> Result<(), String> {
-        run(
-            "mount",
-            &[Path::new("-o"), Path::new("loop"), &self.copy_image(), &self.copy_mounted()],
-        )
+        let (image, mounted) = (self.copy_image(), self.copy_mounted());
+        run(Command::new("mount").args(["-o", "loop"]).args([&image, &mounted]))
     }
 
     /// Unmounts the copy, which is forgotten with that. Blocks.
     pub(super) fn unmount_copy(&self) {
-        run("umount", &[&*self.copy_mounted()]).expect("nobody uses the copy any more");
+        let unmounted = run(Command::new("umount").arg(self.copy_mounted()));
+        unmounted.expect("nobody uses the copy any more");
         fs::remove_file(self.copy_image()).expect("the copy is there");
     }
 
@@ -142,22 +135,17 @@ impl Disk {
         self.directory.join("copy.image")
     }
 
-    /// What tells whether the device was written to: how many writes, discards and flushes it has completed, and how many requests
-    /// are in flight (Linux, Documentation/block/stat.rst). Waits until none is.
-    fn written(&self) -> [String; 3] {
+    /// What tells whether the device was written to: how many writes, discards and flushes it has completed; `None` while
+    /// a request is in flight (Linux, Documentation/block/stat.rst).
+    fn written(&self) -> Option<[String; 3]> {
         const WRITES: usize = 4;
         const IN_FLIGHT: usize = 8;
         const DISCARDS: usize = 11;
         const FLUSHES: usize = 15;
-        loop {
-            let text = fs::read_to_string(&self.counters).expect("the device is there");
-            let fields: Vec<&str> = text.split_whitespace().collect();
-            let field = |number: usize| fields.get(number).copied().unwrap_or_default().to_owned();
-            if field(IN_FLIGHT) == "0" {
-                return [WRITES, DISCARDS, FLUSHES].map(field);
-            }
-            std::thread::sleep(POLL);
-        }
+        let text = fs::read_to_string(&self.counters).expect("the device is there");
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let field = |number: usize| (*fields.get(number).expect("Linux 5.5 has 17")).to_owned();
+        (field(IN_FLIGHT) == "0").then(|| [WRITES, DISCARDS, FLUSHES].map(field))
     }
 }
 
@@ -188,12 +176,10 @@ fn counters_below(mounted: &Path) -> Result<PathBuf, String> {
 }
 
 /// Runs a program to its end.
-fn run(program: &str, arguments: &[&Path]) -> Result<(), String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{program}: {error}"))?;
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().display().to_string();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

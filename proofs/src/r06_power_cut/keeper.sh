@@ -30,16 +30,18 @@ clean() {
 }
 
 # One keeper at a time looks for leftovers and locks its directory.
-exec 7>>"$prefix.lock"
+exec 7<"$(dirname "$prefix")"
 flock 7
 for other in "$prefix"-*; do
-    [ -d "$other" ] || continue
+    [ -d "$other" ] && [ -O "$other" ] && [ ! -h "$other" ] || continue
     exec 8<"$other"
     if flock -n 8; then clean "$other"; fi
     exec 8<&-
 done
-mkdir "$dir" "$dir/disk" "$dir/copy" && exec 9<"$dir" && flock -n 9 && echo ok
-exec 7>&-
+mkdir "$dir" || exit 1
+exec 9<"$dir"
+mkdir "$dir/disk" "$dir/copy" && flock -n 9 && echo ok
+exec 7<&-
 
 read -r _
 clean "$dir"

@@ -1,5 +1,7 @@
 //! Every proof in short form, with its control.
 
+mod isolation;
+
 use simplebank_proofs::{PROOFS, Proof, Scale};
 
 fn proof(id: &str) -> &'static Proof {
@@ -30,6 +32,11 @@ async fn r03_limits_hold_while_serializable_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r04_histories_show_nothing_that_their_level_forbids() {
+    prove("R4").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r02_each_level_lets_through_what_it_is_known_to_and_nothing_else() {
     prove("R2").await;
 }
@@ -50,6 +57,11 @@ async fn r06_a_power_cut_loses_nothing_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r07_a_cut_around_commit_is_settled_with_one_effect() {
+    prove("R7").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r09_terminated_sessions_break_no_promise() {
     prove("R9").await;
 }
@@ -57,4 +69,14 @@ async fn r09_terminated_sessions_break_no_promise() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_a_key_used_by_many_at_once_has_one_effect_and_one_answer() {
     prove("R14").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r13_a_crowd_on_one_row_is_served() {
+    prove("R13").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r11_what_failed_is_never_reported_as_success() {
+    prove("R11").await;
 }
