@@ -7,9 +7,9 @@
 
 use std::{error::Error as StdError, future::Future, time::Duration};
 
-use simplebank::db::{Db, Error, TxSpec};
+use simplebank::db::{Db, Error, Migrations, PoolOptions, TxSpec};
 use simplebank_localpg::ThrowawayCluster;
-use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::{task::JoinSet, time::Instant};
 
 const SPEC: TxSpec = TxSpec::read_committed("bench");
@@ -23,12 +23,18 @@ type Failure = Box<dyn StdError + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let cluster = ThrowawayCluster::options().durable().start()?;
-    let options = PgPoolOptions::new().min_connections(32).max_connections(32);
-    let pool = options.connect(&cluster.url("postgres")).await?;
+    let url = cluster.url("postgres");
+    let mut migrations = Migrations::connect(&url).await?;
+    migrations.up().await?;
+    migrations.close().await?;
     let table = "create table counters (id int primary key, value bigint not null);
-        insert into counters select n, 0 from generate_series(1, 32) n";
-    sqlx::raw_sql(table).execute(&pool).await?;
-    let db = Db::from_pool(pool.clone());
+        insert into counters select n, 0 from generate_series(1, 32) n;
+        grant select, update on counters to simplebank_app";
+    let mut owner = PgConnection::connect(&url).await?;
+    sqlx::raw_sql(table).execute(&mut owner).await?;
+    let options = PoolOptions { connections_max: 32, ..PoolOptions::default() };
+    let db = Db::connect(&url, options).await?;
+    let pool = db.pool().clone();
 
     println!(
         "clients   bare tx/s   helper tx/s   confirmed tx/s   helper / bare   confirmed / bare"
@@ -89,7 +95,7 @@ async fn rate<S, Fut>(
     transaction: fn(S, i32) -> Fut,
 ) -> Result<f64, Failure>
 where
-    S: Clone + Send + 'static,
+    S: Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<i64, Failure>> + Send + 'static,
 {
     let began_at = Instant::now();

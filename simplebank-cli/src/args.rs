@@ -89,7 +89,14 @@ pub(crate) enum Command {
     /// Tells how the database is reached and set up, and what to do where something is wrong.
     ///
     /// Exits with 1 if something is wrong, and with 2 if the database can't be reached.
-    Doctor,
+    Doctor {
+        /// Instead, lists who waits for whose lock in this database, now, and exits with 0.
+        ///
+        /// Of sessions of other logins only an administrator, or a member of pg_read_all_stats, sees more than the process.
+        /// Statements are cut after 80 characters; values written into them, rather than sent apart, are shown.
+        #[arg(long)]
+        locks: bool,
+    },
     /// Prints a script that completes commands in a shell.
     Completions {
         /// The shell.

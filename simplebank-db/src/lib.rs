@@ -48,11 +48,10 @@ pub mod users;
 use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use self::counter::Counter;
 pub use self::{
     constraint::Constraint,
     error::Error,
@@ -60,11 +59,13 @@ pub use self::{
     spec::{Access, Isolation, TxSpec},
     tx::{AfterCommit, Body, BodyError, Tx},
 };
+use self::{counter::Counter, spec::Session};
 
 /// A database. Clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    session: Session,
     /// Connections on which a transaction of ours runs.
     in_use: Counter,
     /// Calls that have failed once and are to run again.
@@ -88,7 +89,8 @@ impl Default for PoolOptions {
 
 impl Db {
     /// Connects to the migrated database at `url` and takes the role `simplebank_app` on every connection, so that whoever
-    /// may log in there as more than that can't rewrite the ledger by accident.
+    /// may log in there as more than that can't rewrite the ledger by accident. The connections have the timeouts of
+    /// [`TxSpec::new`], also for statements outside any transaction.
     ///
     /// # Errors
     ///
@@ -101,8 +103,9 @@ impl Db {
         take_role(&mut probe).await?;
         probe.close().await?;
         let pool =
-            pool_options(&options).after_connect(|connection, _| Box::pin(set_role(connection)));
-        Ok(Self::from_pool(pool.connect_lazy_with(connect)))
+            pool_options(&options).after_connect(|connection, _| Box::pin(prepare(connection)));
+        let db = Self::from_pool(pool.connect_lazy_with(connect));
+        Ok(Self { session: Session::Ours, ..db })
     }
 
     /// Connects to the database at `url`, migrated or not, as whoever logs in there: to look at the server where
@@ -120,7 +123,12 @@ impl Db {
     /// Uses an existing pool, with whatever role its connections have.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, in_use: Counter::default(), running_again: Counter::default() }
+        Self {
+            pool,
+            session: Session::Unknown,
+            in_use: Counter::default(),
+            running_again: Counter::default(),
+        }
     }
 
     /// The pool, for statements outside any transaction of ours.
@@ -161,12 +169,17 @@ fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
     Ok(options.application_name("simplebank").disable_statement_logging())
 }
 
-async fn set_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("set role simplebank_app").execute(connection).await.map(drop)
+/// Makes a fresh connection one of [`Session::Ours`].
+async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = format!("{SET_ROLE}; {}", Session::ours_sql());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
+const SET_ROLE: &str = "set role simplebank_app";
+
 async fn take_role(connection: &mut PgConnection) -> Result<(), Error> {
-    set_role(connection).await.map_err(|error| {
+    let taken = sqlx::raw_sql(SET_ROLE).execute(connection).await;
+    taken.map(drop).map_err(|error| {
         // 22023: there is no such role.
         let state = error.as_database_error().and_then(|error| error.code());
         if state.as_deref() == Some("22023") { Error::NotMigrated(error) } else { error.into() }

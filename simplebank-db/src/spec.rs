@@ -1,6 +1,6 @@
 //! How a transaction is to be run: one value at the top of a use case's file.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use tokio_retry2::strategy::{ExponentialFactorBackoff, jitter};
 
@@ -122,7 +122,8 @@ impl TxSpec {
     }
 
     /// How long all of it may take, waiting for a connection, pauses between attempts and asking about an unknown outcome
-    /// included. No statement is given more than is left of it, in whole milliseconds.
+    /// included. The caller is answered then; the server may go on for as long again before its own timeouts end what it
+    /// does.
     pub const fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
@@ -164,8 +165,9 @@ impl TxSpec {
         Pauses { longest, max: self.pause_max }
     }
 
-    /// The statements that begin the transaction, sent at once, when there is so much time `left` for it.
-    pub(crate) fn begin_sql(&self, left: Duration) -> String {
+    /// The statements that begin the transaction on a connection of this `session`, sent at once, when there is so much time
+    /// `left` for it.
+    pub(crate) fn begin_sql(&self, session: Session, left: Duration) -> String {
         let isolation = match self.isolation {
             Isolation::ReadCommitted => "read committed",
             Isolation::RepeatableRead => "repeatable read",
@@ -176,13 +178,71 @@ impl TxSpec {
             Access::ReadOnly => "read only",
             Access::ReadOnlyDeferrable => "read only, deferrable",
         };
-        format!(
-            "begin isolation level {isolation}, {access}; set local statement_timeout = {}; set local lock_timeout = {}; \
-             set local idle_in_transaction_session_timeout = {}",
-            within(self.statement_timeout, left),
-            within(self.lock_timeout, left),
-            within(self.idle_timeout, left),
-        )
+        let mut sql = format!("begin isolation level {isolation}, {access}");
+        for (wanted, set) in self.timeouts(left).into_iter().zip(session.timeouts()) {
+            if Some(wanted) != set {
+                let Timeout { name, ms } = wanted;
+                let _ = write!(sql, "; set local {name} = {ms}"); // writing to a String can't fail
+            }
+        }
+        sql
+    }
+
+    fn timeouts(&self, left: Duration) -> [Timeout; 3] {
+        [
+            Timeout::within("statement_timeout", self.statement_timeout, left),
+            Timeout::within("lock_timeout", self.lock_timeout, left),
+            Timeout::within("idle_in_transaction_session_timeout", self.idle_timeout, left),
+        ]
+    }
+}
+
+/// What is known of the settings that a connection has before a transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Session {
+    /// Nothing: a pool of somebody else's.
+    Unknown,
+    /// [`Session::ours_sql`] has been run.
+    Ours,
+}
+
+impl Session {
+    /// Sets the timeouts of [`TxSpec::new`], so that a transaction that keeps to them need not.
+    pub(crate) fn ours_sql() -> String {
+        let [statement, lock, idle] = Self::ours();
+        let set = |Timeout { name, ms }: Timeout| format!("set {name} = {ms}");
+        [set(statement), set(lock), set(idle)].join("; ")
+    }
+
+    fn ours() -> [Timeout; 3] {
+        TxSpec::read_committed("").timeouts(Duration::MAX)
+    }
+
+    fn timeouts(self) -> [Option<Timeout>; 3] {
+        match self {
+            Self::Unknown => [None; 3],
+            Self::Ours => Self::ours().map(Some),
+        }
+    }
+}
+
+/// A timeout of the server's.
+#[derive(Clone, Copy, PartialEq)]
+struct Timeout {
+    name: &'static str,
+    ms: u128,
+}
+
+impl Timeout {
+    /// The most that PostgreSQL takes.
+    const MAX_MS: u128 = 2_147_483_647;
+
+    /// This one, unless there is clearly less time left: the caller is answered in time in any case, and what the server
+    /// does for nobody then ends soon after. Zero, which is no limit, becomes the time left.
+    fn within(name: &'static str, timeout: Duration, left: Duration) -> Self {
+        let has_time = !timeout.is_zero() && timeout <= left.saturating_mul(2);
+        let ms = if has_time { timeout } else { left }.as_millis();
+        Self { name, ms: ms.clamp(1, Self::MAX_MS) }
     }
 }
 
@@ -198,13 +258,4 @@ impl Pauses {
         let longest = self.longest.next().unwrap_or(self.max);
         jitter(longest.saturating_mul(crowd.max(1)).min(self.max))
     }
-}
-
-/// The most that PostgreSQL takes for a timeout.
-const TIMEOUT_MAX_MS: u128 = 2_147_483_647;
-
-/// A timeout in milliseconds that ends within the time left. Zero, which is no limit, becomes that time.
-fn within(timeout: Duration, left: Duration) -> u128 {
-    let timeout = if timeout.is_zero() { left } else { timeout.min(left) };
-    timeout.as_millis().clamp(1, TIMEOUT_MAX_MS)
 }

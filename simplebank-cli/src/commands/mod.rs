@@ -4,6 +4,7 @@ mod account;
 mod completions;
 mod doctor;
 mod entries;
+mod locks;
 mod migrate;
 mod money;
 mod user;
@@ -54,7 +55,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Code, Failure> {
             entries::transfers(&history, bank, format).await
         }),
         Command::Verify => on_bank(&database, format, async |bank| verify::run(bank, format).await),
-        Command::Doctor => doctor::run(&database, format),
+        Command::Doctor { locks: false } => doctor::run(&database, format),
+        Command::Doctor { locks: true } => locks::run(&database, format),
         Command::Completions { shell } => completions::run(shell),
     }
 }

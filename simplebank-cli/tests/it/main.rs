@@ -7,6 +7,7 @@ mod doctor;
 mod help;
 mod history;
 mod input;
+mod locks;
 mod migrate;
 mod money;
 mod pipes;

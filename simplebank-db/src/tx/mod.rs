@@ -1,6 +1,7 @@
 //! The door.
 
 mod after_commit;
+mod deadline;
 mod open;
 mod savepoint;
 mod transact;

@@ -5,8 +5,9 @@ use std::ops::DerefMut as _;
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction, pool::PoolConnection,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::deadline::Deadline;
 use crate::{Db, Error, counter::Counted, error::NotCommitted, observe};
 
 /// Checks that the transaction has not failed, commits it and begins an empty one.
@@ -14,7 +15,9 @@ use crate::{Db, Error, counter::Counted, error::NotCommitted, observe};
 /// The empty one is for sqlx, which counts transactions by itself and sends ROLLBACK when a [`Transaction`] is dropped: that
 /// ends the empty one, unnoticed, when the connection returns to the pool. Were it counted differently, a savepoint that
 /// an embedder begins with sqlx's own means would be a BEGIN, and its release a COMMIT of everything.
-const COMMIT: &str = "select 1; commit and chain";
+///
+/// The check is a setting that is forgotten in the same moment: any statement would do, and this is the cheapest.
+const COMMIT: &str = "set local idle_in_transaction_session_timeout = 0; commit and chain";
 
 /// A connection that is ours for one attempt. It returns to the pool only if we know what it is doing.
 pub(super) struct Lease {
@@ -42,15 +45,15 @@ impl Lease {
     pub(super) async fn acquire(
         db: &Db,
         name: &'static str,
-        give_up_at: Instant,
+        deadline: &mut Deadline,
     ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let acquired = timeout_at(give_up_at, db.pool.acquire()).await;
+        let acquired = deadline.wait_for(db.pool.acquire()).await;
         observe::pool_wait(name, asked_at.elapsed());
         let connection = match acquired {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => return Err(db.no_connection()),
-            Ok(Err(error)) => return Err(error.into()),
+            Some(Ok(connection)) => connection,
+            Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
+            Some(Err(error)) => return Err(error.into()),
         };
         Ok(Self {
             connection: Some(connection),
@@ -66,15 +69,15 @@ impl Lease {
     pub(super) async fn begin(
         &mut self,
         sql: String,
-        give_up_at: Instant,
+        deadline: &mut Deadline,
     ) -> Result<Open<'_>, Error> {
         let Self { connection, certainty, .. } = self;
         let connection = connection.as_mut().expect("it is there until the drop").deref_mut();
         *certainty = Certainty::Uncertain;
         #[expect(clippy::disallowed_methods, reason = "this is the door")]
         let begin = connection.begin_with(AssertSqlSafe(sql));
-        let begun = timeout_at(give_up_at, begin).await;
-        let transaction = begun.map_err(|_| Error::Unavailable(silence()))??;
+        let begun = deadline.wait_for(begin).await;
+        let transaction = begun.ok_or_else(|| Error::Unavailable(silence()))??;
         *certainty = Certainty::Certain;
         Ok(Open { transaction, certainty })
     }
@@ -100,32 +103,32 @@ impl Open<'_> {
         *self.certainty = Certainty::Uncertain;
     }
 
-    /// Commits; one round trip, whose answer is awaited until `give_up_at`.
-    pub(super) async fn commit(mut self, give_up_at: Instant) -> Result<(), NotCommitted> {
+    /// Commits; one round trip.
+    pub(super) async fn commit(mut self, deadline: &mut Deadline) -> Result<(), NotCommitted> {
         let commit = sqlx::raw_sql(COMMIT).execute(&mut *self.transaction);
-        let Ok(answer) = timeout_at(give_up_at, commit).await else {
+        let Some(answer) = deadline.wait_for(commit).await else {
             self.abandon();
             return Err(NotCommitted::Unknown(silence()));
         };
         let Err(error) = answer else { return Ok(()) };
         let error = Error::of_commit(error);
         match &error {
-            NotCommitted::Failed(_) => self.roll_back(give_up_at).await,
+            NotCommitted::Failed(_) => self.roll_back(deadline).await,
             NotCommitted::Unknown(_) => self.abandon(),
         }
         Err(error)
     }
 
     /// Frees the locks before anything else happens. Where that can't be done, closing the connection does it.
-    pub(super) async fn roll_back(self, give_up_at: Instant) {
+    pub(super) async fn roll_back(self, deadline: &mut Deadline) {
         let Self { transaction, certainty } = self;
-        match timeout_at(give_up_at, transaction.rollback()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
+        match deadline.wait_for(transaction.rollback()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
                 tracing::debug!(%error, "rollback failed");
                 *certainty = Certainty::Uncertain;
             }
-            Err(_) => *certainty = Certainty::Uncertain,
+            None => *certainty = Certainty::Uncertain,
         }
     }
 }

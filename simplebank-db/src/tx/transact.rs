@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{AfterCommit, Body, BodyError, Tx, open::Lease, unknown::Marker};
+use super::{AfterCommit, Body, BodyError, Tx, deadline::Deadline, open::Lease, unknown::Marker};
 use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
 
 /// A transaction to be run: await it. See [`Db::transact`].
@@ -74,6 +74,8 @@ impl<'a, T, E, F> Transact<'a, T, E, F> {
     /// `question` looks for what the transaction would have written, under an id or key that was chosen before the body, and
     /// returns what the whole call is to return; or `None` if it isn't there, whereupon the body runs again. It only reads:
     /// whatever it writes is rolled back.
+    ///
+    /// Each attempt is given half of the time that is left until the deadline; the rest is for asking, and for another one.
     pub fn confirm<Q>(self, question: Q) -> Transact<'a, T, E, F, Confirmed<Q>>
     where
         T: Send,
@@ -241,14 +243,19 @@ where
 
     async fn attempt(&self, give_up_at: Instant) -> Result<T, Ended<E>> {
         let marker = self.question.marker();
-        let mut begin = self.spec.begin_sql(time_left(give_up_at));
+        let mut deadline = Deadline::new(match marker {
+            None => give_up_at,
+            // The other half is for asking what became of it, and for running it again.
+            Some(_) => Instant::now() + time_left(give_up_at) / 2,
+        });
+        let mut begin = self.spec.begin_sql(self.db.session, deadline.time_left());
         if let Some(marker) = marker {
             begin.push_str(&marker.sql());
         }
-        let mut lease = Lease::acquire(self.db, self.spec.name(), give_up_at).await?;
-        let mut open = lease.begin(begin, give_up_at).await?;
+        let mut lease = Lease::acquire(self.db, self.spec.name(), &mut deadline).await?;
+        let mut open = lease.begin(begin, &mut deadline).await?;
         let mut tx = Tx::new(open.connection());
-        let Ok(outcome) = timeout_at(give_up_at, (self.body)(&mut tx)).await else {
+        let Some(outcome) = deadline.wait_for((self.body)(&mut tx)).await else {
             open.abandon();
             return Err(Ended::Late);
         };
@@ -256,13 +263,11 @@ where
         let (value, after_commit) = match outcome.and_then(|value| Ok((value, left?))) {
             Ok(done) => done,
             Err(error) => {
-                open.roll_back(give_up_at).await;
+                open.roll_back(&mut deadline).await;
                 return Err(error.into_db().map_or_else(Ended::Refused, Ended::Failed));
             }
         };
-        // Where the outcome can be asked for, half of the time is kept for that.
-        let wait = if marker.is_some() { time_left(give_up_at) / 2 } else { time_left(give_up_at) };
-        match open.commit(Instant::now() + wait).await {
+        match open.commit(&mut deadline).await {
             Ok(()) => {
                 after_commit.run();
                 Ok(value)
@@ -282,8 +287,10 @@ where
         }
         let Some(marker) = marker else { return Settled::Unknown(cause) };
         let mut pauses = self.spec.pauses();
+        let mut deadline = Deadline::new(give_up_at);
         loop {
-            let error = match marker.ask(self.db, self.spec, &self.question, give_up_at).await {
+            let asked = marker.ask(self.db, self.spec, &self.question, &mut deadline).await;
+            let error = match asked {
                 Ok(Some(value)) => {
                     after_commit.run();
                     return Settled::Committed(value);

@@ -10,9 +10,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::{BodyError, Tx, open::Lease, transact::Question};
+use super::{BodyError, Tx, deadline::Deadline, open::Lease, transact::Question};
 use crate::{Db, Error, TxSpec};
 
 /// How long the old session may go on by itself.
@@ -46,22 +44,27 @@ impl Marker {
         db: &Db,
         spec: TxSpec,
         question: &impl Question<T, E>,
-        give_up_at: Instant,
+        deadline: &mut Deadline,
     ) -> Result<Option<T>, E> {
-        let left = give_up_at.saturating_duration_since(Instant::now());
-        let begin = TxSpec::read_committed(spec.name()).lock_timeout(PATIENCE).begin_sql(left);
-        let mut lease = Lease::acquire(db, spec.name(), give_up_at).await?;
-        let mut open = lease.begin(begin, give_up_at).await?;
+        let begin = TxSpec::read_committed(spec.name())
+            .lock_timeout(PATIENCE)
+            .begin_sql(db.session, deadline.time_left());
+        let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
+        let mut open = lease.begin(begin, deadline).await?;
         let waited = sqlx::query(WAIT).bind(self.0).execute(open.connection()).await;
         if let Err(error) = waited.map_err(Error::from) {
-            open.roll_back(give_up_at).await;
+            open.roll_back(deadline).await;
             if let Error::Overload(_) = error {
-                self.end_old_session(db, spec, give_up_at).await?;
+                self.end_old_session(db, spec, deadline).await?;
             }
             return Err(error.into());
         }
-        let answer = question.ask(&mut Tx::new(open.connection())).await;
-        open.roll_back(give_up_at).await;
+        let mut tx = Tx::new(open.connection());
+        let Some(answer) = deadline.wait_for(question.ask(&mut tx)).await else {
+            open.abandon();
+            return Err(Error::DeadlinePassed { attempts: 1, last: None }.into());
+        };
+        open.roll_back(deadline).await;
         answer
     }
 
@@ -69,13 +72,13 @@ impl Marker {
         self,
         db: &Db,
         spec: TxSpec,
-        give_up_at: Instant,
+        deadline: &mut Deadline,
     ) -> Result<(), Error> {
         let begin = "begin; set local role none".to_owned();
-        let mut lease = Lease::acquire(db, spec.name(), give_up_at).await?;
-        let mut open = lease.begin(begin, give_up_at).await?;
+        let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
+        let mut open = lease.begin(begin, deadline).await?;
         let ended = sqlx::query(END).bind(self.0).execute(open.connection()).await;
-        open.roll_back(give_up_at).await;
+        open.roll_back(deadline).await;
         let ended = ended.map_err(Error::from)?.rows_affected();
         tracing::debug!(ended, "ended the session of a transaction whose outcome is unknown");
         Ok(())
