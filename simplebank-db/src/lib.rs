@@ -3,7 +3,8 @@
 //! Three things are here:
 //!
 //! - **The door**, [`Db::transact`]: one transaction at the isolation you name, run again when the server asks for it, never
-//!   reported as done when it wasn't. It works on any [`PgPool`] and needs none of the bank's tables.
+//!   reported as done when it wasn't, its outcome found out when the connection is lost. It works on any [`PgPool`] and needs
+//!   none of the bank's tables. [`tx`] tells all about it.
 //! - **The migrations**, [`Migrations`]: the schema `simplebank` and the role `simplebank_app`.
 //! - **The tables**, one module each: functions that take a [`Tx`] and speak `simplebank-core`'s types.
 //!

@@ -1,4 +1,166 @@
-//! The door.
+//! The door: the only place where a transaction begins and ends.
+//!
+//! [`Db::transact`](crate::Db::transact) runs a body in a transaction and commits it. It works on any
+//! [`PgPool`](sqlx::PgPool) (through [`Db::from_pool`](crate::Db::from_pool)) and needs none of the bank's tables. This page is
+//! what one should have read before writing transactions for PostgreSQL.
+//!
+//! ```
+//! # use sqlx::PgPool;
+//! # use simplebank_db::{Db, Error, TxSpec, testing::TestDatabase};
+//! const SELL: TxSpec = TxSpec::serializable("sell");
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let database = TestDatabase::new().await;
+//! # let pool = database.owner().await;
+//! # sqlx::raw_sql("create table items (id int primary key, stock int); insert into items values (7, 3)").execute(&pool).await?;
+//! let db = Db::from_pool(pool);
+//! let (item, count) = (7, 2);
+//! let left: i32 = db
+//!     .transact(SELL, async |tx| {
+//!         let update = "update items set stock = stock - $2 where id = $1 returning stock";
+//!         let row = sqlx::query_scalar(update).bind(item).bind(count).fetch_one(tx.connection());
+//!         Ok::<_, Error>(row.await?)
+//!     })
+//!     .await?;
+//! assert_eq!(left, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a call does
+//!
+//! 1. It takes a connection from the pool and sends BEGIN with the settings of the [`TxSpec`]: one round trip.
+//! 2. The body runs. An error rolls the transaction back, explicitly, so that its locks are free before anything else happens.
+//! 3. COMMIT is sent together with a statement that a failed transaction refuses: one round trip.
+//! 4. 40001 and 40P01, from a statement or from COMMIT, and a connection lost before COMMIT run the body again, after a pause
+//!    of random length that grows with the attempts and with the crowd: at most [`attempts_max`](TxSpec::attempts_max) times and
+//!    not beyond the [`deadline`](TxSpec::deadline). Nothing else is run again.
+//!
+//! # Which level for what
+//!
+//! What transactions at the three levels of PostgreSQL may do to each other (its READ UNCOMMITTED is READ COMMITTED).
+//! `docs/isolation.md` has the long table, measured.
+//!
+//! | | READ COMMITTED | REPEATABLE READ | SERIALIZABLE |
+//! |---|---|---|---|
+//! | reads what was never committed | no | no | no |
+//! | reads the same row twice and sees two values | **yes** | no | no |
+//! | asks twice and finds other rows | **yes** | no | no |
+//! | overwrites a change that it hasn't seen (lost update) | **yes** | no: 40001 | no: 40001 |
+//! | two keep a rule each by itself and break it together (write skew) | **yes** | **yes** | no: 40001 |
+//!
+//! - **READ COMMITTED with rows locked first**, in ascending order of their ids and in one statement (`… order by id for no key
+//!   update`), for whatever is decided by a few known rows: balances, stocks, counters. Those who meet wait for each other
+//!   instead of failing. It is what the bank uses for money.
+//! - **REPEATABLE READ, read only** ([`TxSpec::snapshot`]) for reports: all statements see one moment. It never fails.
+//! - **SERIALIZABLE** where the rule spans rows that one can't lock, since they don't exist yet or are too many. It fails often
+//!   when many meet, and every transaction that takes part must run at it.
+//!
+//! Whatever the level, put the rule into a constraint where it fits into one. SERIALIZABLE is not the last word: the server
+//! remembers who has read what only for so many. If one half of a write skew stays open while some 1,200 other serializable
+//! transactions commit (with default settings), both halves commit without a word (the proof R3 shows it). A CHECK forgets
+//! nothing.
+//!
+//! # What must not be in a body
+//!
+//! The body may run several times, and only what it does through [`Tx`] is undone. So outside of it, before or after:
+//!
+//! - ids, times and random numbers, which must be the same in each attempt: otherwise nobody can ask later what became of them;
+//! - mail, queues, other services, other databases, files: use [`Tx::after_commit`], and for what must not be lost a row that
+//!   a worker reads;
+//! - whatever takes long: locks are held meanwhile. Hash passwords before.
+//!
+//! That the body can't use something up is checked by the compiler. A capture that is moved out would be missing in the second
+//! attempt:
+//!
+//! ```compile_fail,E0525
+//! # async fn example(db: simplebank_db::Db) -> Result<(), simplebank_db::Error> {
+//! let receipt = String::from("…");
+//! db.transact(simplebank_db::TxSpec::serializable("sell"), async |_| {
+//!     let receipt = receipt; // moved
+//!     Ok::<_, simplebank_db::Error>(drop(receipt))
+//! })
+//! .await
+//! # }
+//! ```
+//!
+//! Borrowed it is fine:
+//!
+//! ```
+//! # async fn example(db: simplebank_db::Db) -> Result<(), simplebank_db::Error> {
+//! let receipt = String::from("…");
+//! db.transact(simplebank_db::TxSpec::serializable("sell"), async |_| {
+//!     let receipt = &receipt;
+//!     Ok::<_, simplebank_db::Error>(drop(receipt.clone()))
+//! })
+//! .await
+//! # }
+//! ```
+//!
+//! # An error that was swallowed
+//!
+//! After a failed statement PostgreSQL refuses all others until the end, and answers COMMIT with success although it rolls
+//! back; sqlx reports that success. A body that ignores an error and returns `Ok` would be told that all is well. Here it gets
+//! [`Error::Aborted`]. For a part that may fail there is [`Tx::savepoint`].
+//!
+//! # An unknown outcome
+//!
+//! The connection breaks while COMMIT is under way. Did it happen? The client can't know: the message or its answer was
+//! lost. To report failure is wrong (the caller does it again: twice), to report success is wrong, to retry blindly is
+//! wrong. What can be done is to ask, and to ask at the right time: the old session may still be about to commit. Give the
+//! question with [`confirm`](Transact::confirm), and choose before the body what can be asked for:
+//!
+//! ```
+//! # use simplebank_db::{Db, Error, TxSpec, testing::{Fault, Proxy, Strike, TestDatabase}};
+//! # use sqlx::PgPool;
+//! const PAY: TxSpec = TxSpec::read_committed("pay");
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let database = TestDatabase::new().await;
+//! # sqlx::raw_sql("create table payments (id bigint primary key)").execute(&database.owner().await).await?;
+//! # let proxy = Proxy::start(&database.url()).await;
+//! # let db = Db::from_pool(PgPool::connect(&proxy.url()).await?);
+//! let id = 4711_i64; // the customer's key, or a fresh id: the same for all attempts
+//! # proxy.arm(Fault::AfterCommit(Strike::Cut));
+//! db.transact(PAY, async |tx| {
+//!     sqlx::query("insert into payments values ($1)").bind(id).execute(tx.connection()).await?;
+//!     Ok::<_, Error>(())
+//! })
+//! .confirm(async |tx| {
+//!     let find = sqlx::query("select from payments where id = $1").bind(id);
+//!     Ok(find.fetch_optional(tx.connection()).await?.map(|_| ()))
+//! })
+//! .await?;
+//! # assert_eq!(proxy.hits(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The question is asked on a new connection once the old transaction has certainly ended, which costs nothing until then
+//! but a statement sent along with BEGIN. If it took, the call returns what the question found; if not, the body runs again;
+//! if there is no answer before the deadline, the caller gets [`Error::CommitUnknown`] and knows as much as there is to know.
+//! A transaction that only reads is simply read again.
+//!
+//! After a failover to a standby that had not received the commit, the question answers for the new server: what was
+//! acknowledged by the old one may be gone. That is for `synchronous_standby_names` to prevent.
+//!
+//! # Going away
+//!
+//! The future may be dropped at any moment, by a timeout, a `select!`, a client that hangs up: the transaction is rolled
+//! back, and nobody gets its connection before. (sqlx's own `begin` may not be: dropped while BEGIN is on its way, it leaves an
+//! open transaction in the pool, and the next borrower's statements are acknowledged and lost.) Only a future that is dropped
+//! while COMMIT is under way leaves it open what became of it.
+//!
+//! # Joining
+//!
+//! [`Tx::join`] puts functions that take a [`Tx`] into a transaction that you have begun with sqlx; retrying is then yours.
+//! [`Tx::connection`] is the other way round: your statements in a transaction of ours.
+//!
+//! # Seen from outside
+//!
+//! Each call is a `tracing` span called `transaction`, with its name; [`observe`](crate::observe) lists the metrics.
 
 mod after_commit;
 mod deadline;
@@ -17,6 +179,8 @@ pub use self::{
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
 use crate::Error;
+#[cfg(doc)]
+use crate::TxSpec;
 
 /// An open transaction: [`Db::transact`](crate::Db::transact)'s own, or a caller's.
 pub struct Tx<'c> {

@@ -13,21 +13,25 @@ impl Tx<'_> {
     /// Runs `body` once, in a savepoint: if it fails, what it did is undone, its hooks are forgotten, and the transaction
     /// can go on.
     ///
-    /// ```no_run
-    /// # use simplebank_db::{Db, Error, TxSpec};
-    /// # async fn example(db: Db) -> Result<(), Error> {
+    /// ```
+    /// # use simplebank_db::{Db, Error, TxSpec, testing::TestDatabase};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let database = TestDatabase::new().await;
+    /// # let db = Db::from_pool(database.owner().await);
+    /// # sqlx::raw_sql("create table orders (id int); create table gifts (id int unique); insert into gifts values (1)")
+    /// #     .execute(db.pool())
+    /// #     .await?;
     /// db.transact(TxSpec::read_committed("order"), async |tx| {
+    ///     sqlx::query("insert into orders values (1)").execute(tx.connection()).await?;
     ///     let gift = tx.savepoint(async |tx| {
     ///         sqlx::query("insert into gifts values (1)").execute(tx.connection()).await?;
     ///         Ok::<_, Error>(())
     ///     });
-    ///     if let Err(error) = gift.await
-    ///         && error.is_retryable()
-    ///     {
-    ///         return Err(error); // the whole transaction is to run again
+    ///     match gift.await {
+    ///         Err(error) if error.is_retryable() => Err(error), // the whole transaction is to run again
+    ///         Err(_) | Ok(()) => Ok(()),                        // no gift: the order stands
     ///     }
-    ///     sqlx::query("insert into orders values (1)").execute(tx.connection()).await?;
-    ///     Ok(())
     /// })
     /// .await
     /// # }
