@@ -10,6 +10,7 @@ mod savepoint;
 mod schema;
 mod transact;
 mod unknown;
+mod waits;
 
 use simplebank_db::{Db, Error, testing::TestDatabase};
 use sqlx::PgPool;
