@@ -21,6 +21,8 @@ pub(crate) struct Customer {
 
 /// A pool may be busy for long when many clients share two cores; that is not what is tried.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Every customer's.
+pub(crate) const PASSWORD: &str = "correct horse battery";
 /// How often a client sends the same thing: more than a minute of timeouts.
 const SENT_MAX: u64 = 100;
 
@@ -75,11 +77,16 @@ pub(crate) async fn customers(bank: &Bank, count: usize, minor: i64) -> Vec<Cust
     opened
 }
 
+/// The name under which a customer logs in, by their place among [`customers`].
+pub(crate) fn username(number: usize) -> String {
+    format!("customer{number}")
+}
+
 async fn customer(bank: &Bank, number: usize) -> Customer {
-    let username = format!("customer{number}");
+    let username = username(number);
     let registration = Register {
         username: username.parse().expect("letters and digits"),
-        password: "correct horse battery".parse().expect("long enough"),
+        password: PASSWORD.parse().expect("long enough"),
         full_name: "Some Body".parse().expect("a name"),
         email: format!("{username}@example.org").parse().expect("an address"),
     };

@@ -17,7 +17,9 @@ mod r04_list_append;
 mod r05_kill_postgres;
 mod r06_power_cut;
 mod r07_cut_commit;
+mod r08_xid_reuse;
 mod r09_terminate;
+mod r10_aborted_requests;
 mod r11_swallowed;
 mod r12_lock_order;
 mod r13_contention;
@@ -67,7 +69,9 @@ pub const PROOFS: &[Proof] = &[
     r05_kill_postgres::PROOF,
     r06_power_cut::PROOF,
     r07_cut_commit::PROOF,
+    r08_xid_reuse::PROOF,
     r09_terminate::PROOF,
+    r10_aborted_requests::PROOF,
     r11_swallowed::PROOF,
     r12_lock_order::PROOF,
     r13_contention::PROOF,

@@ -30,6 +30,13 @@ pub(crate) struct Line {
     pub(crate) told: Told,
 }
 
+impl Line {
+    /// True when the client was told that it has happened.
+    pub(crate) const fn is_acknowledged(&self) -> bool {
+        matches!(self.told, Told::Acknowledged { .. })
+    }
+}
+
 /// What a client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {

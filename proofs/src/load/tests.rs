@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Clients, Findings, Line, Load, Log, Road, Shared, Size, Told, World, check, reader};
 
-const SIZE: Size = Size { customers: 3, hot: 2, connections: 4 };
+const SIZE: Size = Size { customers: 2, hot: 2, connections: 4 };
 const CLIENTS: Clients = Clients { count: 4, transfers_max: 40, road: Road::Bank };
 
 /// A world in which some transfers were made, and the log of them.
@@ -42,7 +42,7 @@ async fn broken(world: &World, lines: &[Line]) -> BTreeSet<&'static str> {
 }
 
 fn acknowledged(lines: &mut [Line]) -> &mut Line {
-    lines.iter_mut().find(|line| matches!(line.told, Told::Acknowledged { .. })).unwrap()
+    lines.iter_mut().find(|line| line.is_acknowledged()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

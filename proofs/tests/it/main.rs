@@ -42,6 +42,11 @@ async fn r02_each_level_lets_through_what_it_is_known_to_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r10_aborted_requests_lose_and_tear_nothing() {
+    prove("R10").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r12_opposing_transfers_never_deadlock_and_lose_nothing() {
     prove("R12").await;
 }
@@ -59,6 +64,11 @@ async fn r06_a_power_cut_loses_nothing_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r07_a_cut_around_commit_is_settled_with_one_effect() {
     prove("R7").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r08_a_number_that_is_used_again_gives_no_false_answer() {
+    prove("R8").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
