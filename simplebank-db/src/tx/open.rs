@@ -98,6 +98,21 @@ impl Open<'_> {
         &mut self.transaction
     }
 
+    /// Runs a statement with one parameter; tells how many rows it gave.
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        parameter: i64,
+        deadline: &mut Deadline,
+    ) -> Result<u64, Error> {
+        let statement = sqlx::query(sql).bind(parameter).execute(&mut *self.transaction);
+        let Some(answer) = deadline.wait_for(statement).await else {
+            *self.certainty = Certainty::Uncertain;
+            return Err(Error::Unavailable(silence()));
+        };
+        Ok(answer?.rows_affected())
+    }
+
     /// Closes the connection rather than giving it back: its server has not answered in time.
     pub(super) fn abandon(self) {
         *self.certainty = Certainty::Uncertain;
@@ -134,6 +149,6 @@ impl Open<'_> {
 }
 
 /// What a server that says nothing is taken for.
-fn silence() -> sqlx::Error {
+pub(super) fn silence() -> sqlx::Error {
     sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }

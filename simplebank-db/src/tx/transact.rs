@@ -242,7 +242,7 @@ where
     }
 
     async fn attempt(&self, give_up_at: Instant) -> Result<T, Ended<E>> {
-        let marker = self.question.marker();
+        let marker = if self.spec.is_read_only() { None } else { self.question.marker() };
         let mut deadline = Deadline::new(match marker {
             None => give_up_at,
             // The other half is for asking what became of it, and for running it again.
@@ -287,8 +287,9 @@ where
         }
         let Some(marker) = marker else { return Settled::Unknown(cause) };
         let mut pauses = self.spec.pauses();
-        let mut deadline = Deadline::new(give_up_at);
         loop {
+            // Half of the time for each try: a network that swallows one is not to swallow all.
+            let mut deadline = Deadline::new(Instant::now() + time_left(give_up_at) / 2);
             let asked = marker.ask(self.db, self.spec, &self.question, &mut deadline).await;
             let error = match asked {
                 Ok(Some(value)) => {

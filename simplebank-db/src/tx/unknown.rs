@@ -10,7 +10,12 @@
 
 use std::time::Duration;
 
-use super::{BodyError, Tx, deadline::Deadline, open::Lease, transact::Question};
+use super::{
+    BodyError, Tx,
+    deadline::Deadline,
+    open::{Lease, silence},
+    transact::Question,
+};
 use crate::{Db, Error, TxSpec};
 
 /// How long the old session may go on by itself.
@@ -51,8 +56,7 @@ impl Marker {
             .begin_sql(db.session, deadline.time_left());
         let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
-        let waited = sqlx::query(WAIT).bind(self.0).execute(open.connection()).await;
-        if let Err(error) = waited.map_err(Error::from) {
+        if let Err(error) = open.execute(WAIT, self.0, deadline).await {
             open.roll_back(deadline).await;
             if let Error::Overload(_) = error {
                 self.end_old_session(db, spec, deadline).await?;
@@ -62,7 +66,7 @@ impl Marker {
         let mut tx = Tx::new(open.connection());
         let Some(answer) = deadline.wait_for(question.ask(&mut tx)).await else {
             open.abandon();
-            return Err(Error::DeadlinePassed { attempts: 1, last: None }.into());
+            return Err(Error::Unavailable(silence()).into());
         };
         open.roll_back(deadline).await;
         answer
@@ -77,10 +81,12 @@ impl Marker {
         let begin = "begin; set local role none".to_owned();
         let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
-        let ended = sqlx::query(END).bind(self.0).execute(open.connection()).await;
+        let ended = open.execute(END, self.0, deadline).await;
         open.roll_back(deadline).await;
-        let ended = ended.map_err(Error::from)?.rows_affected();
-        tracing::debug!(ended, "ended the session of a transaction whose outcome is unknown");
+        tracing::debug!(
+            ended = ended?,
+            "ended the session of a transaction whose outcome is unknown"
+        );
         Ok(())
     }
 }

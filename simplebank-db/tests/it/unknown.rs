@@ -162,6 +162,24 @@ async fn a_question_that_can_not_be_answered_in_time_leaves_the_outcome_unknown(
     assert_eq!(shop.payments(1).await, 1);
 }
 
+/// The network is bad for longer than one message.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_gets_lost_is_asked_again() {
+    let shop = Shop::open().await;
+    for (id, strike) in [(1, Strike::Cut), (2, Strike::Hang)] {
+        shop.proxy.arm(Fault::AfterCommit(Strike::Cut));
+        shop.proxy.arm(Fault::Statement(1, strike)); // the wait for the old transaction
+        shop.proxy.arm(Fault::Statement(2, strike)); // the question
+        shop.db
+            .transact(SPEC, async |tx| pay(tx, id).await)
+            .confirm(async |tx| paid(tx, id).await)
+            .await
+            .unwrap();
+        assert_eq!(shop.payments(id).await, 1, "{strike:?}");
+    }
+    assert_eq!(shop.proxy.hits(), 6);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_reads_is_read_again() {
     let shop = Shop::open().await;
