@@ -24,7 +24,7 @@ mod world;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -61,7 +61,7 @@ pub(crate) enum Road {
 pub(crate) struct Clients {
     /// How many at a time. The first half of them uses nothing but the hot accounts.
     pub(crate) count: u64,
-    /// How many transfers all of them together ask for, if nobody stops them before.
+    /// They end when so many of their transfers are acknowledged, if nobody stops them before.
     pub(crate) transfers_max: u64,
     /// Which way they take.
     pub(crate) road: Road,
@@ -74,18 +74,17 @@ struct Shared {
     log: Arc<Log>,
     road: Road,
     transfers_max: u64,
-    asked: AtomicU64,
     is_stopped: AtomicBool,
     is_paused: watch::Sender<bool>,
 }
 
 impl Shared {
-    /// True once for each transfer that may still be asked for. Waits during a pause.
+    /// True while transfers may be asked for. Waits during a pause.
     async fn take_turn(&self) -> bool {
         let is_open = self.is_paused.subscribe().wait_for(|is_paused| !is_paused).await.is_ok();
         is_open
             && !self.is_stopped.load(Ordering::Relaxed)
-            && self.asked.fetch_add(1, Ordering::Relaxed) < self.transfers_max
+            && self.log.acknowledged() < self.transfers_max
     }
 }
 
@@ -106,7 +105,6 @@ impl Load {
             log: Arc::new(Log::new()),
             road: clients.road,
             transfers_max: clients.transfers_max,
-            asked: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
             is_paused: watch::Sender::new(false),
         });

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const PROOF: Proof = Proof {
     id: "R1",
     fault: "bank load: 64 clients, half of them on 4 hot accounts, full reads every 50 ms",
-    run: |scale| Box::pin(trial(Road::Bank, scale.of(5_000, 1_000_000))),
+    run: |scale| Box::pin(trial(Road::Bank, scale.of(15_000, 1_000_000))),
     control: Some(Control {
         defect: "no row lock",
         run: |_| Box::pin(trial(Road::NoRowLock, CONTROL_TRANSFERS)),

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use simplebank::testing::TestDatabase;
@@ -109,7 +106,6 @@ async fn the_reader_sees_what_is_missing_and_what_disagrees() {
         log: Arc::new(Log::new()),
         road: Road::Bank,
         transfers_max: 0,
-        asked: AtomicU64::new(0),
         is_stopped: AtomicBool::new(false),
         is_paused: tokio::sync::watch::Sender::new(false),
     };
