@@ -15,6 +15,9 @@ use super::{AfterCommit, Body, BodyError, Tx, deadline::Deadline, open::Lease, u
 use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
 
 /// A transaction to be run: await it. See [`Db::transact`].
+///
+/// It is not a future yet but becomes one. Where a future is wanted (`join!`, `select!`, a timeout), hand over
+/// `async { call.await }`.
 #[must_use = "nothing happens until it is awaited"]
 pub struct Transact<'a, T, E, F, Q = Unconfirmed> {
     db: &'a Db,
