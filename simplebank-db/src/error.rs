@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError};
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use thiserror::Error;
 
 use crate::Constraint;
@@ -42,6 +43,10 @@ pub enum Error {
     /// A statement had failed, and the body went on as if it had not. Nothing was committed.
     #[error("a statement failed earlier in the transaction, and its error was swallowed")]
     Aborted(#[source] sqlx::Error),
+    /// The body ended the transaction itself, with a COMMIT or ROLLBACK of its own: what it did before may have been committed,
+    /// and what it did afterwards has been.
+    #[error("the body ended the transaction itself")]
+    Ended(#[source] sqlx::Error),
     /// The future of a savepoint was dropped before it ended, so a part of it may be left. Nothing was committed.
     #[error("a savepoint was dropped before it ended")]
     Torn,
@@ -54,7 +59,8 @@ pub enum Error {
         #[source]
         last: Box<Error>,
     },
-    /// The transaction's deadline passed before an attempt succeeded. Nothing was committed.
+    /// The transaction's deadline passed before an attempt succeeded; or, where there is a
+    /// [question](crate::tx::Transact::confirm), the half of the time that an attempt is given. Nothing was committed.
     #[error("the deadline passed after {attempts} attempts")]
     DeadlinePassed {
         /// How many there were.
@@ -100,8 +106,13 @@ pub(crate) enum NotCommitted {
 impl Error {
     /// True when running the whole transaction again can succeed.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is run again")]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Serialization(_) | Self::Deadlock(_) | Self::Unavailable(_))
+        match self {
+            Self::Serialization(_) | Self::Deadlock(_) => true,
+            Self::Unavailable(source) => !matches!(source, sqlx::Error::PoolClosed),
+            _ => false,
+        }
     }
 
     /// The violated constraint, if that is what went wrong.
@@ -124,14 +135,17 @@ impl Error {
 
     /// What the error of a COMMIT says: unless the server itself refused it, nobody knows what became of it.
     pub(crate) fn of_commit(error: sqlx::Error) -> NotCommitted {
-        if error.as_database_error().is_none() {
-            return NotCommitted::Unknown(error);
-        }
-        let error = Self::from(error);
-        if let Self::Unavailable(source) = error {
-            NotCommitted::Unknown(source)
-        } else {
-            NotCommitted::Failed(error)
+        let Some(answer) = error.as_database_error() else { return NotCommitted::Unknown(error) };
+        let state = answer.code().unwrap_or_default().into_owned();
+        let is_fatal = answer.try_downcast_ref::<PgDatabaseError>().is_some_and(|answer| {
+            matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+        });
+        // 25P03: ended while it was idle, so before COMMIT came. 40003: the server says itself that it doesn't know.
+        match Self::from(error) {
+            error if state == "25P03" => NotCommitted::Failed(error),
+            Self::Unavailable(source) => NotCommitted::Unknown(source),
+            Self::Other(source) if is_fatal || state == "40003" => NotCommitted::Unknown(source),
+            error => NotCommitted::Failed(error),
         }
     }
 
@@ -156,6 +170,7 @@ impl From<sqlx::Error> for Error {
         match state.as_str() {
             "40001" => Self::Serialization(error),
             "40P01" => Self::Deadlock(error),
+            "25P01" => Self::Ended(error),
             "25P02" => Self::Aborted(error),
             "55P03" | "57014" => Self::Overload(error),
             "57P01" | "57P02" | "57P03" | "53300" => Self::Unavailable(error),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::{Error, tx::Settled};
 
@@ -21,11 +22,12 @@ pub(crate) struct Observed {
     began_at: Instant,
     attempts: u32,
     outcome: &'static str,
+    span: Span,
 }
 
 impl Observed {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, began_at: Instant::now(), attempts: 0, outcome: "dropped" }
+    pub(crate) fn new(name: &'static str, span: Span) -> Self {
+        Self { name, began_at: Instant::now(), attempts: 0, outcome: "dropped", span }
     }
 
     pub(crate) fn attempt(&mut self) {
@@ -51,7 +53,7 @@ impl Observed {
 
     pub(crate) fn end<T, E>(&mut self, outcome: &Result<T, E>) {
         self.outcome = if outcome.is_ok() { "ok" } else { "error" };
-        tracing::Span::current().record("attempts", self.attempts);
+        self.span.record("attempts", self.attempts);
     }
 }
 

@@ -54,7 +54,7 @@ impl TxSpec {
     /// A read-write transaction at `isolation`, called `name` in logs and metrics.
     ///
     /// A statement may take 5 s, a lock 1 s (so that a locked row is an answer within 2 s, two waits included), the client
-    /// between statements 10 s; there are at most 10 attempts, and all of it may take 5 s.
+    /// between statements 5 s; there are at most 10 attempts, and all of it may take 5 s.
     pub const fn new(name: &'static str, isolation: Isolation) -> Self {
         Self {
             name,
@@ -62,7 +62,7 @@ impl TxSpec {
             access: Access::ReadWrite,
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(1),
-            idle_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(5),
             attempts_max: 10,
             deadline: Duration::from_secs(5),
             pause_first: Duration::from_millis(10),
@@ -90,7 +90,8 @@ impl TxSpec {
         Self::repeatable_read(name).read_only()
     }
 
-    /// Only reads.
+    /// Only reads. A commit whose outcome is unknown is then no question: the body is run again. So don't let it write after all
+    /// (`set transaction read write`).
     pub const fn read_only(self) -> Self {
         Self { access: Access::ReadOnly, ..self }
     }
@@ -146,6 +147,14 @@ impl TxSpec {
         match self.access {
             Access::ReadWrite => false,
             Access::ReadOnly | Access::ReadOnlyDeferrable => true,
+        }
+    }
+
+    /// True when all statements see what the first one saw.
+    pub(crate) const fn has_one_snapshot(&self) -> bool {
+        match self.isolation {
+            Isolation::ReadCommitted => false,
+            Isolation::RepeatableRead | Isolation::Serializable => true,
         }
     }
 

@@ -69,7 +69,8 @@
 //! - ids, times and random numbers, which must be the same in each attempt: otherwise nobody can ask later what became of them;
 //! - mail, queues, other services, other databases, files: use [`Tx::after_commit`], and for what must not be lost a row that
 //!   a worker reads;
-//! - whatever takes long: locks are held meanwhile. Hash passwords before.
+//! - whatever takes long: locks are held meanwhile. Hash passwords before;
+//! - settings of the session: they outlive the transaction, and the next one meets them. Use `set local`.
 //!
 //! That the body can't use something up is checked by the compiler. A capture that is moved out would be missing in the second
 //! attempt:
@@ -138,18 +139,21 @@
 //! # }
 //! ```
 //!
-//! The question is asked on a new connection once the old transaction has certainly ended, which costs nothing until then
-//! but a statement sent along with BEGIN. If it took, the call returns what the question found; if not, the body runs again;
+//! The question is asked on a new connection once the old transaction has certainly ended, which costs nothing until then but
+//! one statement. If it took, the call returns what the question found; if not, the body runs again;
 //! if there is no answer before the deadline, the caller gets [`Error::CommitUnknown`] and knows as much as there is to know.
-//! A transaction that only reads is simply read again.
+//! A transaction whose spec is read-only is simply read again.
+//!
+//! The statement is sent along with BEGIN at READ COMMITTED. At the other levels it would take their snapshot before the body
+//! can lock anything, so it is sent by itself right before COMMIT, and costs a round trip.
 //!
 //! After a failover to a standby that had not received the commit, the question answers for the new server: what was
 //! acknowledged by the old one may be gone. That is for `synchronous_standby_names` to prevent.
 //!
 //! # Going away
 //!
-//! The future may be dropped at any moment, by a timeout, a `select!`, a client that hangs up: the transaction is rolled
-//! back, and nobody gets its connection before. (sqlx's own `begin` may not be: dropped while BEGIN is on its way, it leaves an
+//! The future may be dropped at any moment, by a timeout, a `select!`, a client that hangs up: its connection is closed, and the
+//! server rolls back. It costs a new connection, and is the only way to be sure what the old one is doing. (sqlx's own `begin` may not be: dropped while BEGIN is on its way, it leaves an
 //! open transaction in the pool, and the next borrower's statements are acknowledged and lost.) Only a future that is dropped
 //! while COMMIT is under way leaves it open what became of it.
 //!
@@ -188,6 +192,8 @@ pub struct Tx<'c> {
     after_commit: AfterCommit,
     /// A savepoint is under way, or was dropped under way.
     is_torn: bool,
+    /// How many savepoints are around it.
+    depth: u32,
 }
 
 impl fmt::Debug for Tx<'_> {
@@ -198,7 +204,7 @@ impl fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     fn new(connection: &'c mut PgConnection) -> Self {
-        Self { connection, after_commit: AfterCommit::default(), is_torn: false }
+        Self { connection, after_commit: AfterCommit::default(), is_torn: false, depth: 0 }
     }
 
     /// Joins a transaction that the caller has begun with sqlx and will end: what is done through the result commits or
@@ -212,17 +218,21 @@ impl<'c> Tx<'c> {
 
     /// The connection inside the transaction, for the caller's own statements.
     ///
-    /// Don't begin or commit on it with SQL of your own. For a part that may fail by itself there is
-    /// [`savepoint`](Self::savepoint).
+    /// Don't begin, commit or roll back on it: not with SQL of your own, which ends in [`Error::Ended`] with your changes
+    /// committed or not, and rather not with sqlx's nested `begin`, which is a savepoint but, dropped before the server has
+    /// answered, rolls back the whole transaction and lets what follows commit by itself (sqlx 0.9.0). For a part that may fail
+    /// there is [`savepoint`](Self::savepoint).
     pub fn connection(&mut self) -> &mut PgConnection {
         self.connection
     }
 
-    /// Registers what is to happen once, after the commit that counts: `hook` runs when the transaction has certainly been
-    /// committed, in the order of registration, and never for an attempt or a savepoint that was rolled back.
+    /// Registers what is to happen once, after the commit that counts: `hook` runs when the server has acknowledged it, or when
+    /// the [question](Transact::confirm) has found that what the call is about is there; in the order of registration, and
+    /// never for an attempt that is run again or a savepoint that was undone.
     ///
-    /// It can't wait and can't fail: let it send to a channel or spawn a task. It isn't durable either: a process that dies
-    /// right after the commit doesn't run it. What must not be lost belongs in a row.
+    /// It can't wait and must not panic, which would end the call and take the later hooks with it: let it send to a channel or
+    /// spawn a task. It isn't durable either: a process that dies right after the commit, or a caller who drops the future
+    /// while COMMIT is under way, doesn't run it. What must not be lost belongs in a row.
     pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.after_commit.push(hook);
     }

@@ -2,6 +2,7 @@
 
 use std::ops::DerefMut as _;
 
+use futures_util::TryStreamExt as _;
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction, pool::PoolConnection,
 };
@@ -18,6 +19,9 @@ use crate::{Db, Error, counter::Counted, error::NotCommitted, observe};
 ///
 /// The check is a setting that is forgotten in the same moment: any statement would do, and this is the cheapest.
 const COMMIT: &str = "set local idle_in_transaction_session_timeout = 0; commit and chain";
+const COMMIT_STATEMENTS: u32 = 2;
+/// The check alone.
+const CHECK: &str = "set local idle_in_transaction_session_timeout = 0";
 
 /// A connection that is ours for one attempt. It returns to the pool only if we know what it is doing.
 pub(super) struct Lease {
@@ -27,11 +31,15 @@ pub(super) struct Lease {
     _in_use: Counted,
 }
 
+/// What we know of a connection. Nobody else may have it before we know that it is clean: who goes away in the middle closes it.
+/// sqlx would return it to the pool and clean it there, but it loses count of what a dropped BEGIN or COPY has begun, waits
+/// without end for a network that is silent, and needs a runtime for it (sqlx 0.9.0).
 #[derive(PartialEq)]
 enum Certainty {
-    /// A statement was sent whose answer nobody has awaited: the server may have begun what sqlx has not counted.
+    /// A transaction is open, or a statement was sent whose answer nobody has awaited.
     Uncertain,
-    Certain,
+    /// No transaction is open, but for an empty one whose end sqlx sends along.
+    Clean,
 }
 
 /// A transaction of ours, on a [`Lease`].
@@ -57,15 +65,12 @@ impl Lease {
         };
         Ok(Self {
             connection: Some(connection),
-            certainty: Certainty::Certain,
+            certainty: Certainty::Clean,
             _in_use: Counted::one_more(&db.in_use),
         })
     }
 
     /// Begins with these statements; one round trip.
-    ///
-    /// sqlx's own `begin` may not be dropped before it is ready (sqlx 0.9.0): the pool then lends out a connection with an
-    /// open transaction. Here such a connection is closed.
     pub(super) async fn begin(
         &mut self,
         sql: String,
@@ -78,7 +83,6 @@ impl Lease {
         let begin = connection.begin_with(AssertSqlSafe(sql));
         let begun = deadline.wait_for(begin).await;
         let transaction = begun.ok_or_else(|| Error::Unavailable(silence()))??;
-        *certainty = Certainty::Certain;
         Ok(Open { transaction, certainty })
     }
 }
@@ -106,44 +110,56 @@ impl Open<'_> {
         deadline: &mut Deadline,
     ) -> Result<u64, Error> {
         let statement = sqlx::query(sql).bind(parameter).execute(&mut *self.transaction);
-        let Some(answer) = deadline.wait_for(statement).await else {
-            *self.certainty = Certainty::Uncertain;
-            return Err(Error::Unavailable(silence()));
-        };
-        Ok(answer?.rows_affected())
+        let answer = deadline.wait_for(statement).await;
+        Ok(answer.ok_or_else(|| Error::Unavailable(silence()))??.rows_affected())
     }
 
-    /// Closes the connection rather than giving it back: its server has not answered in time.
-    pub(super) fn abandon(self) {
-        *self.certainty = Certainty::Uncertain;
+    /// Fails if a statement of the transaction has failed.
+    pub(super) async fn check(&mut self, deadline: &mut Deadline) -> Result<(), Error> {
+        let check = sqlx::raw_sql(CHECK).execute(&mut *self.transaction);
+        deadline.wait_for(check).await.ok_or_else(|| Error::Unavailable(silence()))??;
+        Ok(())
     }
 
     /// Commits; one round trip.
     pub(super) async fn commit(mut self, deadline: &mut Deadline) -> Result<(), NotCommitted> {
-        let commit = sqlx::raw_sql(COMMIT).execute(&mut *self.transaction);
-        let Some(answer) = deadline.wait_for(commit).await else {
-            self.abandon();
+        let transaction = &mut *self.transaction;
+        let counted = async {
+            let mut answers = sqlx::raw_sql(COMMIT).execute_many(transaction);
+            let mut count = 0;
+            while answers.try_next().await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        };
+        let Some(answer) = deadline.wait_for(counted).await else {
             return Err(NotCommitted::Unknown(silence()));
         };
-        let Err(error) = answer else { return Ok(()) };
-        let error = Error::of_commit(error);
-        match &error {
-            NotCommitted::Failed(_) => self.roll_back(deadline).await,
-            NotCommitted::Unknown(_) => self.abandon(),
+        match answer.map_err(Error::of_commit) {
+            Ok(COMMIT_STATEMENTS) => {
+                *self.certainty = Certainty::Clean;
+                Ok(())
+            }
+            // The answer to something else: sqlx has lost count, as after a COPY that was read half-way.
+            Ok(count) => Err(NotCommitted::Unknown(sqlx::Error::Protocol(format!(
+                "{count} answers to the {COMMIT_STATEMENTS} statements of COMMIT"
+            )))),
+            Err(error) => {
+                if let NotCommitted::Failed(_) = error {
+                    self.roll_back(deadline).await;
+                }
+                Err(error)
+            }
         }
-        Err(error)
     }
 
     /// Frees the locks before anything else happens. Where that can't be done, closing the connection does it.
     pub(super) async fn roll_back(self, deadline: &mut Deadline) {
         let Self { transaction, certainty } = self;
         match deadline.wait_for(transaction.rollback()).await {
-            Some(Ok(())) => {}
-            Some(Err(error)) => {
-                tracing::debug!(%error, "rollback failed");
-                *certainty = Certainty::Uncertain;
-            }
-            None => *certainty = Certainty::Uncertain,
+            Some(Ok(())) => *certainty = Certainty::Clean,
+            Some(Err(error)) => tracing::debug!(%error, "rollback failed"),
+            None => tracing::debug!("no answer to rollback"),
         }
     }
 }

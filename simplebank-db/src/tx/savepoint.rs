@@ -1,13 +1,9 @@
 //! A part of a transaction that may fail by itself.
 
+use sqlx::AssertSqlSafe;
+
 use super::{Body, BodyError, Tx};
 use crate::Error;
-
-// Not sqlx's nested `begin`: dropped before the server answers, it rolls back the whole transaction, and what follows commits
-// statement by statement (sqlx 0.9.0). Savepoints of one name hide each other, so one name is enough.
-const SAVEPOINT: &str = "savepoint simplebank";
-const RELEASE: &str = "release savepoint simplebank";
-const UNDO: &str = "rollback to savepoint simplebank; release savepoint simplebank";
 
 impl Tx<'_> {
     /// Runs `body` once, in a savepoint: if it fails, what it did is undone, its hooks are forgotten, and the transaction
@@ -56,27 +52,35 @@ impl Tx<'_> {
             + Send
             + Sync,
     {
-        self.run(SAVEPOINT).await?;
+        // Not sqlx's nested `begin`: dropped before the server answers, it rolls back the whole transaction, and what follows
+        // commits statement by statement (sqlx 0.9.0). The name tells the depth: what an inner savepoint that was dropped has
+        // left open vanishes with the outer one.
+        let name = format!("simplebank_{}", self.depth + 1);
+        self.run(format!("savepoint {name}")).await?;
         self.is_torn = true;
-        let mut inner = Tx::new(&mut *self.connection);
+        let mut inner = Tx { depth: self.depth + 1, ..Tx::new(&mut *self.connection) };
         let outcome = body(&mut inner).await;
         let Tx { after_commit, is_torn, .. } = inner;
         let outcome = match outcome {
             Ok(_) if is_torn => Err(Error::Torn.into()),
             // RELEASE is refused in a failed transaction, unlike COMMIT.
-            Ok(value) => self.run(RELEASE).await.map(|()| value).map_err(E::from),
+            Ok(value) => {
+                self.run(format!("release savepoint {name}")).await.map(|()| value).map_err(E::from)
+            }
             Err(error) => Err(error),
         };
         match outcome {
             Ok(_) => self.after_commit.append(after_commit),
-            Err(_) => self.run(UNDO).await?,
+            Err(_) => {
+                self.run(format!("rollback to savepoint {name}; release savepoint {name}")).await?;
+            }
         }
         self.is_torn = false;
         outcome
     }
 
-    async fn run(&mut self, sql: &'static str) -> Result<(), Error> {
-        sqlx::raw_sql(sql).execute(&mut *self.connection).await?;
+    async fn run(&mut self, sql: String) -> Result<(), Error> {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.connection).await?;
         Ok(())
     }
 }

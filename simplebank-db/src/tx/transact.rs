@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::{AfterCommit, Body, BodyError, Tx, deadline::Deadline, open::Lease, unknown::Marker};
 use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
@@ -78,7 +78,10 @@ impl<'a, T, E, F> Transact<'a, T, E, F> {
     /// returns what the whole call is to return; or `None` if it isn't there, whereupon the body runs again. It only reads:
     /// whatever it writes is rolled back.
     ///
-    /// Each attempt is given half of the time that is left until the deadline; the rest is for asking, and for another one.
+    /// Each attempt is given half of the time that is left until the deadline, and ends as [`Error::DeadlinePassed`] if it takes
+    /// longer; the rest is for asking, and for another one.
+    ///
+    /// An error of the database's that the question swallows is noticed: it is asked again.
     pub fn confirm<Q>(self, question: Q) -> Transact<'a, T, E, F, Confirmed<Q>>
     where
         T: Send,
@@ -147,7 +150,7 @@ where
             name = self.spec.name(),
             attempts = tracing::field::Empty
         );
-        Box::pin(self.run().instrument(span))
+        Box::pin(self.run(span.clone()).instrument(span))
     }
 }
 
@@ -193,15 +196,15 @@ where
         + Sync,
     Q: Question<T, E>,
 {
-    async fn run(self) -> Result<T, E> {
-        let mut observed = Observed::new(self.spec.name());
+    async fn run(self, span: Span) -> Result<T, E> {
+        let mut observed = Observed::new(self.spec.name(), span);
         let outcome = self.until_it_counts(&mut observed).await;
         observed.end(&outcome);
         outcome
     }
 
     async fn until_it_counts(&self, observed: &mut Observed) -> Result<T, E> {
-        let give_up_at = Instant::now() + self.spec.patience();
+        let give_up_at = after(self.spec.patience());
         let mut pauses = self.spec.pauses();
         let (mut attempts, mut last, mut crowd) = (0, None, None);
         loop {
@@ -227,13 +230,13 @@ where
             }
             let crowd = crowd.get_or_insert_with(|| Counted::one_more(&self.db.running_again));
             let pause = pauses.next(crowd.number());
-            let is_late = Instant::now() + pause >= give_up_at;
-            if is_late || attempts >= self.spec.attempts() {
+            let is_last = attempts >= self.spec.attempts();
+            if is_last || after(pause) >= give_up_at {
                 tracing::warn!(transaction = self.spec.name(), attempts, %error, "giving up");
                 let last = Box::new(error);
-                return Err(match is_late {
-                    true => Error::DeadlinePassed { attempts, last: Some(last) },
-                    false => Error::Exhausted { attempts, last },
+                return Err(match is_last {
+                    true => Error::Exhausted { attempts, last },
+                    false => Error::DeadlinePassed { attempts, last: Some(last) },
                 }
                 .into());
             }
@@ -251,15 +254,16 @@ where
             // The other half is for asking what became of it, and for running it again.
             Some(_) => Instant::now() + time_left(give_up_at) / 2,
         });
-        let mut begin = self.spec.begin_sql(self.db.session, deadline.time_left());
-        if let Some(marker) = marker {
+        let mut begin = self.spec.begin_sql(self.db.session, time_left(give_up_at));
+        let (mark_first, mark_last) =
+            if self.spec.has_one_snapshot() { (None, marker) } else { (marker, None) };
+        if let Some(marker) = mark_first {
             begin.push_str(&marker.sql());
         }
         let mut lease = Lease::acquire(self.db, self.spec.name(), &mut deadline).await?;
         let mut open = lease.begin(begin, &mut deadline).await?;
         let mut tx = Tx::new(open.connection());
         let Some(outcome) = deadline.wait_for((self.body)(&mut tx)).await else {
-            open.abandon();
             return Err(Ended::Late);
         };
         let left = tx.leave();
@@ -270,6 +274,15 @@ where
                 return Err(error.into_db().map_or_else(Ended::Refused, Ended::Failed));
             }
         };
+        if deadline.time_left().is_zero() {
+            return Err(Ended::Late); // a body that never waits is not interrupted
+        }
+        if let Some(marker) = mark_last
+            && let Err(error) = marker.set(&mut open, &mut deadline).await
+        {
+            open.roll_back(&mut deadline).await;
+            return Err(Ended::Failed(error));
+        }
         match open.commit(&mut deadline).await {
             Ok(()) => {
                 after_commit.run();
@@ -303,10 +316,11 @@ where
                 Err(error) => error.into_db(),
             };
             let pause = pauses.next(1);
-            let can_ask_again = matches!(
-                &error, Ok(error) if error.is_retryable() || matches!(error, Error::Overload(_))
-            );
-            if !can_ask_again || Instant::now() + pause >= give_up_at {
+            let can_ask_again = error.as_ref().is_ok_and(|error| {
+                error.is_retryable()
+                    || matches!(error, Error::Overload(_) | Error::Aborted(_) | Error::Torn)
+            });
+            if !can_ask_again || after(pause) >= give_up_at {
                 let error = error.ok();
                 tracing::error!(transaction = self.spec.name(), ?error, "a commit stays unknown");
                 return Settled::Unknown(cause);
@@ -314,6 +328,12 @@ where
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// So much later than now; a hundred years where the clock doesn't reach that far.
+fn after(duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + duration.min(FAR)
 }
 
 fn time_left(give_up_at: Instant) -> Duration {

@@ -1,7 +1,7 @@
 //! What became of a COMMIT that nobody answered (law T5).
 //!
-//! A transaction that may have to be asked about takes, in the message that begins it, an advisory lock under a random number.
-//! The server frees it when the transaction ends, and not before it is visible to others. Who asks takes the same lock first:
+//! A transaction that may have to be asked about takes an advisory lock under a random number: at READ COMMITTED in the message
+//! that begins it, at the other levels right before COMMIT, since any such statement takes their snapshot. The server frees it when the transaction ends, and not before it is visible to others. Who asks takes the same lock first:
 //! from then on the old transaction has committed or never will, and what the next statement sees is the truth. That
 //! needs neither a process id, which the server uses again, nor a transaction id, which it uses again after a crash
 //! (`pg_xact_status` then lies).
@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{
     BodyError, Tx,
     deadline::Deadline,
-    open::{Lease, silence},
+    open::{Lease, Open, silence},
     transact::Question,
 };
 use crate::{Db, Error, TxSpec};
@@ -21,8 +21,8 @@ use crate::{Db, Error, TxSpec};
 /// How long the old session may go on by itself.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Waits for the lock $1 no longer than the transaction's `lock_timeout`.
-const WAIT: &str = "select pg_advisory_xact_lock($1)";
+/// Takes the lock $1 until the transaction ends, and waits for it no longer than its `lock_timeout`.
+const LOCK: &str = "select pg_catalog.pg_advisory_xact_lock($1)";
 /// Ends the session that holds the lock $1. The application's role may not; who logged in may end their own sessions.
 const END: &str = "select pg_terminate_backend(pid)
     from pg_catalog.pg_locks
@@ -38,9 +38,18 @@ impl Marker {
         Self(super::jitter(u64::MAX).cast_signed())
     }
 
-    /// The statement that is sent together with BEGIN.
+    /// The statement that marks a transaction, to be sent together with BEGIN.
     pub(super) fn sql(self) -> String {
         format!("; select pg_catalog.pg_advisory_xact_lock({})", self.0)
+    }
+
+    /// Marks a transaction by a statement of its own.
+    pub(super) async fn set(
+        self,
+        open: &mut Open<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(), Error> {
+        open.execute(LOCK, self.0, deadline).await.map(drop)
     }
 
     /// Asks `question` once the marked transaction has certainly ended.
@@ -56,37 +65,45 @@ impl Marker {
             .begin_sql(db.session, deadline.time_left());
         let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
-        if let Err(error) = open.execute(WAIT, self.0, deadline).await {
+        if let Err(error) = open.execute(LOCK, self.0, deadline).await {
             open.roll_back(deadline).await;
             if let Error::Overload(_) = error {
-                self.end_old_session(db, spec, deadline).await?;
+                self.end_old_session(&mut lease, deadline).await;
             }
             return Err(error.into());
         }
         let mut tx = Tx::new(open.connection());
         let Some(answer) = deadline.wait_for(question.ask(&mut tx)).await else {
-            open.abandon();
             return Err(Error::Unavailable(silence()).into());
+        };
+        let is_whole = tx.leave().map(drop);
+        let answer = match answer {
+            // An error that the question swallowed is no answer either.
+            Ok(None) => match is_whole.and(open.check(deadline).await) {
+                Ok(()) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Ok(Some(value)) => Ok(Some(value)),
+            Err(error) => Err(error),
         };
         open.roll_back(deadline).await;
         answer
     }
 
-    async fn end_old_session(
-        self,
-        db: &Db,
-        spec: TxSpec,
-        deadline: &mut Deadline,
-    ) -> Result<(), Error> {
-        let begin = "begin; set local role none".to_owned();
-        let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
-        let mut open = lease.begin(begin, deadline).await?;
-        let ended = open.execute(END, self.0, deadline).await;
-        open.roll_back(deadline).await;
-        tracing::debug!(
-            ended = ended?,
-            "ended the session of a transaction whose outcome is unknown"
-        );
-        Ok(())
+    /// Ends the session that holds the lock. Whoever may not can only wait on.
+    async fn end_old_session(self, lease: &mut Lease, deadline: &mut Deadline) {
+        let ended = async {
+            let begin = "begin; set local role none".to_owned();
+            let mut open = lease.begin(begin, deadline).await?;
+            let ended = open.execute(END, self.0, deadline).await;
+            open.roll_back(deadline).await;
+            ended
+        };
+        match ended.await {
+            Ok(count) => tracing::debug!(count, "ended a session whose outcome is unknown"),
+            Err(error) => {
+                tracing::warn!(%error, "could not end a session whose outcome is unknown")
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The transaction door and the schema, on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod attacked;
 mod cancel;
 mod faults;
 mod kills;
