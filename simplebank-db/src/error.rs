@@ -106,13 +106,9 @@ pub(crate) enum NotCommitted {
 impl Error {
     /// True when running the whole transaction again can succeed.
     #[must_use]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is run again")]
     pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Serialization(_) | Self::Deadlock(_) => true,
-            Self::Unavailable(source) => !matches!(source, sqlx::Error::PoolClosed),
-            _ => false,
-        }
+        matches!(self, Self::Serialization(_) | Self::Deadlock(_) | Self::Unavailable(_))
+            && !matches!(self, Self::Unavailable(sqlx::Error::PoolClosed))
     }
 
     /// The violated constraint, if that is what went wrong.
@@ -141,11 +137,16 @@ impl Error {
             matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic)
         });
         // 25P03: ended while it was idle, so before COMMIT came. 40003: the server says itself that it doesn't know.
-        match Self::from(error) {
-            error if state == "25P03" => NotCommitted::Failed(error),
-            Self::Unavailable(source) => NotCommitted::Unknown(source),
-            Self::Other(source) if is_fatal || state == "40003" => NotCommitted::Unknown(source),
-            error => NotCommitted::Failed(error),
+        let error = Self::from(error);
+        let is_unknown = match state.as_str() {
+            "25P03" => false,
+            "40003" => true,
+            _ => is_fatal || matches!(error, Self::Unavailable(_)),
+        };
+        if is_unknown && let Self::Unavailable(source) | Self::Other(source) = error {
+            NotCommitted::Unknown(source)
+        } else {
+            NotCommitted::Failed(error)
         }
     }
 
