@@ -140,9 +140,9 @@
 //! ```
 //!
 //! The question is asked on a new connection once the old transaction has certainly ended, which costs nothing until then but
-//! one statement. If it took, the call returns what the question found; if not, the body runs again;
-//! if there is no answer before the deadline, the caller gets [`Error::CommitUnknown`] and knows as much as there is to know.
-//! A transaction whose spec is read-only is simply read again.
+//! one statement. If it took, the call returns what the question found; if not, the body runs again; if there is no answer
+//! before the deadline, the caller gets [`Error::CommitUnknown`] and knows as much as there is to know. A transaction whose
+//! spec is read-only is simply read again.
 //!
 //! The statement is sent along with BEGIN at READ COMMITTED. At the other levels it would take their snapshot before the body
 //! can lock anything, so it is sent by itself right before COMMIT, and costs a round trip.
@@ -153,9 +153,9 @@
 //! # Going away
 //!
 //! The future may be dropped at any moment, by a timeout, a `select!`, a client that hangs up: its connection is closed, and the
-//! server rolls back. It costs a new connection, and is the only way to be sure what the old one is doing. (sqlx's own `begin` may not be: dropped while BEGIN is on its way, it leaves an
-//! open transaction in the pool, and the next borrower's statements are acknowledged and lost.) Only a future that is dropped
-//! while COMMIT is under way leaves it open what became of it.
+//! server rolls back. It costs a new connection, and is the only way to be sure what the old one is doing. (sqlx's own `begin`
+//! may not be dropped: while BEGIN is on its way, it leaves an open transaction in the pool, and the next borrower's statements
+//! are acknowledged and lost.) Only a future that is dropped while COMMIT is under way leaves it open what became of it.
 //!
 //! # Joining
 //!
