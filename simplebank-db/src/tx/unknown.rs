@@ -1,10 +1,10 @@
 //! What became of a COMMIT that nobody answered (law T5).
 //!
 //! A transaction that may have to be asked about takes an advisory lock under a random number: at READ COMMITTED in the message
-//! that begins it, at the other levels right before COMMIT, since any such statement takes their snapshot. The server frees it when the transaction ends, and not before it is visible to others. Who asks takes the same lock first:
-//! from then on the old transaction has committed or never will, and what the next statement sees is the truth. That
-//! needs neither a process id, which the server uses again, nor a transaction id, which it uses again after a crash
-//! (`pg_xact_status` then lies).
+//! that begins it, at the other levels right before COMMIT, since any such statement takes their snapshot. The server frees it
+//! when the transaction ends, and not before it is visible to others. Who asks takes the same lock first: from then on the old
+//! transaction has committed or never will, and what the next statement sees is the truth. That needs neither a process id,
+//! which the server uses again, nor a transaction id, which it uses again after a crash (`pg_xact_status` then lies).
 //!
 //! A server that has not noticed the broken connection holds the lock on. After [`PATIENCE`] its session is ended.
 
