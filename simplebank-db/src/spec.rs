@@ -54,7 +54,8 @@ impl TxSpec {
     /// A read-write transaction at `isolation`, called `name` in logs and metrics.
     ///
     /// A statement may take 5 s, a lock 1 s (so that a locked row is an answer within 2 s, two waits included), the client
-    /// between statements 5 s; there are at most 10 attempts, and all of it may take 5 s.
+    /// between statements 5 s; there are at most 10 attempts, paused by [`backoff`](Self::backoff) from 4 ms up to 500 ms, and all
+    /// of it may take 5 s.
     pub const fn new(name: &'static str, isolation: Isolation) -> Self {
         Self {
             name,
@@ -65,8 +66,8 @@ impl TxSpec {
             idle_timeout: Duration::from_secs(5),
             attempts_max: 10,
             deadline: Duration::from_secs(5),
-            pause_first: Duration::from_millis(10),
-            pause_max: Duration::from_secs(1),
+            pause_first: Duration::from_millis(4),
+            pause_max: Duration::from_millis(500),
         }
     }
 
