@@ -9,8 +9,6 @@ use simplebank_db::{
 use tokio::time::Instant;
 
 const DEADLINE: Duration = Duration::from_millis(600);
-/// What ends at the deadline has ended by then, on a busy machine too.
-const SOON_AFTER: Duration = Duration::from_secs(3);
 const SPEC: TxSpec = TxSpec::read_committed("test").deadline(DEADLINE);
 
 async fn narrow(url: &str) -> Db {
@@ -36,7 +34,7 @@ async fn a_pool_that_others_have_taken_is_an_overload() {
         Ok::<_, Error>(())
     });
     outer.await.unwrap();
-    assert!(began_at.elapsed() < SOON_AFTER);
+    assert!(began_at.elapsed() < Duration::from_secs(2));
 }
 
 /// The control of the test above: the same pool, which gives no connection because there is no server, is no overload. It is
@@ -53,7 +51,7 @@ async fn a_server_that_is_away_is_unavailable() {
     let away = ask(&db).await.unwrap_err();
     let Error::DeadlinePassed { last: Some(last), attempts } = away else { panic!("{away:?}") };
     assert!(matches!(*last, Error::Unavailable(_)), "{last:?}");
-    assert!(attempts > 1 && began_at.elapsed() < SOON_AFTER);
+    assert!(attempts > 1 && began_at.elapsed() < 2 * DEADLINE);
     proxy.accept_connections();
     assert_eq!(ask(&db).await.unwrap(), 1);
 }
@@ -67,7 +65,7 @@ async fn a_network_that_swallows_everything_ends_at_the_deadline() {
     let began_at = Instant::now();
     let swallowed = ask(&db).await;
     assert!(matches!(swallowed, Err(Error::DeadlinePassed { last: None, .. })), "{swallowed:?}");
-    assert!(began_at.elapsed() >= DEADLINE && began_at.elapsed() < SOON_AFTER);
+    assert!(began_at.elapsed() >= DEADLINE && began_at.elapsed() < 2 * DEADLINE);
     // Nobody gets the silent connection again.
     assert_eq!(ask(&db).await.unwrap(), 1);
 }
