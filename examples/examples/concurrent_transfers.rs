@@ -7,7 +7,7 @@ use std::{error::Error, sync::Arc, time::Instant};
 
 use simplebank::{
     Bank, Transfer,
-    core::{Account, Amount, user::User},
+    core::{Account, Amount, Memo, user::User},
     db::{Db, Migrations, PoolOptions},
 };
 use simplebank_examples::customer;
@@ -80,6 +80,7 @@ async fn pay_around(
             to_account_id: to.id,
             amount,
             currency: from.currency,
+            memo: Memo::NONE,
         };
         let key = format!("{task}-{n}").parse().expect("a short key of visible characters");
         match bank.transfer(&payer.principal(), key, command).await {

@@ -5,7 +5,7 @@
 
 use simplebank::{
     Bank, Transfer,
-    core::{Amount, user::User},
+    core::{Amount, Memo, user::User},
     db::{self, BodyError, Db, Migrations, PoolOptions, TxSpec},
 };
 use simplebank_examples::customer;
@@ -44,7 +44,7 @@ impl BodyError for BuyError {
 }
 
 /// Takes a desk from the stock, writes the order down and pays for it: all of it or nothing.
-async fn buy(bank: &Bank, buyer: &User, number: i32, price: Transfer) -> Result<(), BuyError> {
+async fn buy(bank: &Bank, buyer: &User, number: i32, price: &Transfer) -> Result<(), BuyError> {
     bank.db()
         .transact(BUY, async |tx| {
             let taken = sqlx::query("update shop.stock set left_over = left_over - 1 where item = 'desk' and left_over > 0");
@@ -53,7 +53,7 @@ async fn buy(bank: &Bank, buyer: &User, number: i32, price: Transfer) -> Result<
             }
             sqlx::query("insert into shop.orders values ($1)").bind(number).execute(tx.connection()).await?;
             let key = format!("order-{number}").parse().expect("a short key of visible characters");
-            bank.transfer_in(tx, &buyer.principal(), key, price).await?;
+            bank.transfer_in(tx, &buyer.principal(), key, price.clone()).await?;
             Ok(())
         })
         .await
@@ -81,9 +81,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let currency = alices.currency;
 
     let amount = Amount::parse("300", currency)?;
-    let price = Transfer { from_account_id: alices.id, to_account_id: shops.id, amount, currency };
+    let price = Transfer {
+        from_account_id: alices.id,
+        to_account_id: shops.id,
+        amount,
+        currency,
+        memo: Memo::NONE,
+    };
     for number in [1, 2] {
-        match buy(&bank, &alice, number, price).await {
+        match buy(&bank, &alice, number, &price).await {
             Ok(()) => println!("order {number}: paid"),
             Err(error) => println!("order {number}: {error}"),
         }

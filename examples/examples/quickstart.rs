@@ -7,7 +7,7 @@ use std::error::Error;
 
 use simplebank::{
     Bank, Deposit, OpenAccount, Page, Register, Transfer,
-    core::{Account, Amount, Principal, user::User},
+    core::{Account, Amount, Memo, Principal, user::User},
     db::{Db, Migrations, PoolOptions},
 };
 use simplebank_localpg::ThrowawayCluster;
@@ -25,12 +25,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let currency = alices.currency;
     let amount = Amount::parse("100", currency)?;
-    let paid_in = Deposit { account_id: alices.id, amount, currency };
+    let paid_in = Deposit { account_id: alices.id, amount, currency, memo: Memo::NONE };
     bank.deposit(&Principal::Operator, "cash-1".parse()?, paid_in).await?;
 
     let amount = Amount::parse("12.50", currency)?;
-    let lunch = Transfer { from_account_id: alices.id, to_account_id: bobs.id, amount, currency };
-    bank.transfer(&alice.principal(), "lunch".parse()?, lunch).await?;
+    let memo = Memo { description: Some("lunch".parse()?), ..Memo::NONE };
+    let lunch =
+        Transfer { from_account_id: alices.id, to_account_id: bobs.id, amount, currency, memo };
+    bank.transfer(&alice.principal(), "lunch".parse()?, lunch.clone()).await?;
     // The network failed, and nobody knows? Send it again: the same key moves money once.
     bank.transfer(&alice.principal(), "lunch".parse()?, lunch).await?;
 

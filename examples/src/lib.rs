@@ -6,7 +6,7 @@ use std::error::Error;
 
 use simplebank::{
     Bank, Deposit, OpenAccount, Register,
-    core::{Account, Amount, Principal, user::User},
+    core::{Account, Amount, Memo, Principal, user::User},
 };
 
 /// Registers a customer and opens an account in EUR with `cash` in it; returns both.
@@ -30,8 +30,10 @@ pub async fn customer(
     let command = OpenAccount { owner: user.id, currency: "EUR".parse()? };
     let account = bank.open_account(&user.principal(), command).await?;
     let amount = Amount::parse(cash, account.currency)?;
-    let paid_in = Deposit { account_id: account.id, amount, currency: account.currency };
+    let paid_in =
+        Deposit { account_id: account.id, amount, currency: account.currency, memo: Memo::NONE };
     let receipt =
         bank.deposit(&Principal::Operator, format!("cash-{name}").parse()?, paid_in).await?;
-    Ok((user, receipt.account))
+    let account = bank.account(&user.principal(), account.id).await?;
+    Ok((user, account))
 }

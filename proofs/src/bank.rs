@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future;
 use simplebank::{
     Bank, Deposit, Error, Kind, OpenAccount, Receipt, Register, Transfer,
-    core::{AccountId, Amount, Currency, IdempotencyKey, Principal},
-    db::{Db, PoolOptions},
+    core::{AccountId, Amount, Currency, IdempotencyKey, Memo, Principal},
+    db::{Db, PoolOptions, TxSpec},
 };
 use sqlx::{AssertSqlSafe, postgres::PgPoolOptions};
 
@@ -24,7 +24,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Every customer's.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 /// How often a client sends the same thing: more than a minute of timeouts.
-const SENT_MAX: u64 = 100;
+pub(crate) const SENT_MAX: u64 = 100;
 
 /// The migrated database at `url` as the application sees it, with this many connections.
 pub(crate) async fn connect(url: &str, connections_max: u32) -> Db {
@@ -99,9 +99,9 @@ async fn customer(bank: &Bank, number: usize) -> Customer {
 
 /// Pays `minor` cents in.
 pub(crate) async fn deposit(bank: &Bank, account_id: AccountId, key: IdempotencyKey, minor: i64) {
-    let command = Deposit { account_id, amount: amount(minor), currency: euro() };
+    let command = Deposit { account_id, amount: amount(minor), currency: euro(), memo: Memo::NONE };
     for _ in 0..SENT_MAX {
-        match bank.deposit(&Principal::Operator, key.clone(), command).await {
+        match bank.deposit(&Principal::Operator, key.clone(), command.clone()).await {
             Err(error) if error.kind() == Kind::Unavailable => {}
             answer => return drop(answer.expect("nobody refuses cash")),
         }
@@ -119,11 +119,46 @@ pub(crate) async fn transfer_until_settled(
 ) -> (Result<Receipt, Error>, u64) {
     let mut again = 0;
     loop {
-        match bank.transfer(by, key.clone(), command).await {
+        match bank.transfer(by, key.clone(), command.clone()).await {
             Err(error) if error.kind() == Kind::Unavailable && again < SENT_MAX => again += 1,
             answer => return (answer, again),
         }
     }
+}
+
+/// The same, each time inside a transaction of the caller's, as an embedder does it: past the committer.
+pub(crate) async fn transfer_in_until_settled(
+    bank: &Bank,
+    by: &Principal,
+    key: IdempotencyKey,
+    command: Transfer,
+) -> (Result<Receipt, Error>, u64) {
+    let mut again = 0;
+    loop {
+        match transfer_joined(bank, by, &key, &command).await {
+            Err(error) if error.kind() == Kind::Unavailable && again < SENT_MAX => again += 1,
+            answer => return (answer, again),
+        }
+    }
+}
+
+async fn transfer_joined(
+    bank: &Bank,
+    by: &Principal,
+    key: &IdempotencyKey,
+    command: &Transfer,
+) -> Result<Receipt, Error> {
+    const EMBEDDED: TxSpec = TxSpec::read_committed("embedded");
+    let answered = bank.db().transact(EMBEDDED, async |tx| {
+        match bank.transfer_in(tx, by, key.clone(), command.clone()).await {
+            // A refusal stays the answer only if it is committed.
+            Err(refusal @ (Error::Rejected(_) | Error::KeyReused)) => Ok(Err(refusal)),
+            Err(error) => Err(error),
+            Ok(receipt) => Ok(Ok(receipt)),
+        }
+    });
+    let answered: Result<Result<Receipt, Error>, Error> = answered.await;
+    answered?
 }
 
 /// An account's balance in cents and its version.
@@ -139,6 +174,7 @@ pub(crate) fn transfer(from: &Customer, to: &Customer, minor: i64) -> Transfer {
         to_account_id: to.account,
         amount: amount(minor),
         currency: euro(),
+        memo: Memo::NONE,
     }
 }
 

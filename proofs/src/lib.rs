@@ -5,6 +5,7 @@
 //! binary runs them at [`Scale::Full`] and prints the table of `docs/reliability.md`.
 
 mod bank;
+mod http;
 pub mod isolation;
 mod load;
 mod lock_story;
@@ -24,6 +25,10 @@ mod r11_swallowed;
 mod r12_lock_order;
 mod r13_contention;
 mod r14_one_key;
+mod r16_poisoned;
+mod r20_overload;
+mod r27_model;
+mod r30_parties;
 mod random;
 mod report;
 pub mod run;
@@ -34,6 +39,10 @@ mod wish;
 use std::{future::Future, pin::Pin};
 
 pub use report::{Report, Scale, thousands};
+
+/// A variable of the environment that makes the binary a server, for proofs that need processes of their own: it runs the
+/// program of `simplebank-http`, which takes its settings from the environment.
+pub const SERVE: &str = "SIMPLEBANK_PROOFS_SERVE";
 
 /// A trial on its way.
 pub type Trial = Pin<Box<dyn Future<Output = Report> + Send>>;
@@ -76,4 +85,8 @@ pub const PROOFS: &[Proof] = &[
     r12_lock_order::PROOF,
     r13_contention::PROOF,
     r14_one_key::PROOF,
+    r16_poisoned::PROOF,
+    r20_overload::PROOF,
+    r27_model::PROOF,
+    r30_parties::PROOF,
 ];

@@ -37,7 +37,8 @@ use tokio::{
 pub(crate) use self::{
     checker::check,
     findings::Findings,
-    log::{Line, Log, Told, key_of},
+    log::{Line, Log, Told, What, key_of},
+    naive::{Memory, act_as_owner},
     world::{Size, World},
 };
 use crate::Report;
@@ -54,6 +55,8 @@ pub(crate) enum Road {
     NoRowLock,
     /// Locks and writes as it should, and tells its client before it commits.
     AnswerBeforeCommit,
+    /// Two processes that remember the balances which they have left, and don't compare them with what is there.
+    UncheckedMemory,
 }
 
 /// Who asks for what.
@@ -76,9 +79,23 @@ struct Shared {
     transfers_max: u64,
     is_stopped: AtomicBool,
     is_paused: watch::Sender<bool>,
+    /// What two processes remember.
+    memories: [Memory; 2],
 }
 
 impl Shared {
+    fn new(world: &Arc<World>, log: &Arc<Log>, road: Road, transfers_max: u64) -> Self {
+        Self {
+            world: Arc::clone(world),
+            log: Arc::clone(log),
+            road,
+            transfers_max,
+            is_stopped: AtomicBool::new(false),
+            is_paused: watch::Sender::new(false),
+            memories: Default::default(),
+        }
+    }
+
     /// True while transfers may be asked for. Waits during a pause.
     async fn take_turn(&self) -> bool {
         let is_open = self.is_paused.subscribe().wait_for(|is_paused| !is_paused).await.is_ok();
@@ -100,14 +117,8 @@ pub(crate) struct Load {
 impl Load {
     /// Sends the clients off.
     pub(crate) fn start(world: &Arc<World>, clients: Clients) -> Self {
-        let shared = Arc::new(Shared {
-            world: Arc::clone(world),
-            log: Arc::new(Log::new()),
-            road: clients.road,
-            transfers_max: clients.transfers_max,
-            is_stopped: AtomicBool::new(false),
-            is_paused: watch::Sender::new(false),
-        });
+        let log = Arc::new(Log::new());
+        let shared = Arc::new(Shared::new(world, &log, clients.road, clients.transfers_max));
         let mut tasks = JoinSet::new();
         for number in 0..clients.count {
             let is_on_hot_accounts = number < clients.count / 2;
@@ -157,6 +168,28 @@ impl Load {
         self.reader_stop.send_replace(true);
         self.reader.await.expect("the reader doesn't panic");
         Arc::clone(&self.shared.log)
+    }
+}
+
+/// A reader beside clients who are not the load's own, which notes in their log what it finds.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    reader: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// Looks at the whole bank every 50 ms.
+pub(crate) fn watch(world: &Arc<World>, log: &Arc<Log>) -> Watch {
+    let shared = Arc::new(Shared::new(world, log, Road::Bank, u64::MAX));
+    let (stop, stopped) = watch::channel(false);
+    Watch { reader: tokio::spawn(reader::run(shared, stopped)), stop }
+}
+
+impl Watch {
+    /// Waits for a last look.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.reader.await.expect("the reader doesn't panic");
     }
 }
 

@@ -6,13 +6,14 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use clap::{ArgAction, Parser, Subcommand};
 use simplebank::testing::TestDatabase;
 use simplebank_proofs::{
-    PROOFS, Proof, Scale,
+    PROOFS, Proof, SERVE, Scale,
     isolation::{self, Measured},
     markers,
     run::{self, Controls},
     table::{self, Circumstances},
 };
 use time::OffsetDateTime;
+use tokio::runtime::Runtime;
 
 /// Tries what is promised when things go wrong: every proof in full, which takes a while. Build it with --release.
 ///
@@ -51,8 +52,20 @@ impl Selection {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    if std::env::var_os(SERVE).is_some() {
+        return simplebank_http::start::main();
+    }
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => {
+            eprintln!("error: the operating system refuses to help: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Some(Command::Isolation) => measure_isolation().await,

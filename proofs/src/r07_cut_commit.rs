@@ -289,7 +289,7 @@ async fn transfer_naively(stage: &Stage, lane: &Lane, pair: &[Customer]) {
 async fn unconfirmed(bank: &Bank, wish: &Wish) -> Result<Receipt, Error> {
     bank.db()
         .transact(PAYMENT, async |tx| {
-            bank.transfer_in(tx, &wish.by, wish.key.clone(), wish.command).await
+            bank.transfer_in(tx, &wish.by, wish.key.clone(), wish.command.clone()).await
         })
         .await
 }

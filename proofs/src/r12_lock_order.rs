@@ -1,5 +1,8 @@
 //! R12: A pays B while B pays A, cycles, random legs: nobody deadlocks, and not a cent is lost.
 //!
+//! They come on four roads at the same time: through the committers of two banks on one database, by `transfer_in` in
+//! transactions of their own, and as whole cycles that happen together or not at all.
+//!
 //! PostgreSQL looks for a deadlock only after `deadlock_timeout`, 1 s by default, and the bank gives up a lock after 900 ms:
 //! a deadlock would never be counted. So in the trial's database it looks much earlier: see [`bank::hurry_deadlocks`].
 
@@ -9,8 +12,8 @@ use std::{
 };
 
 use simplebank::{
-    Bank,
-    core::AccountId,
+    Bank, Kind, Member, Mode,
+    core::{AccountId, Principal},
     db::{Error, TxSpec},
     testing::TestDatabase,
 };
@@ -20,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::{
     Control, Proof, Report,
     bank::{self, Customer},
+    load::act_as_owner,
     random::{self, Random},
 };
 
@@ -51,9 +55,32 @@ enum Order {
     OfRequest,
 }
 
+/// Which way a client takes.
+#[derive(Clone, Copy, Debug)]
+enum Road {
+    Committer,
+    OtherCommitter,
+    OwnTransaction,
+    /// From one to another, from there to a third, and back to the first.
+    WholeCycle,
+}
+
+impl Road {
+    /// Each road with each of the three kinds of [`leg`].
+    const fn of(client: u64) -> Self {
+        match client / 3 % 4 {
+            0 => Self::Committer,
+            1 => Self::OtherCommitter,
+            2 => Self::OwnTransaction,
+            _ => Self::WholeCycle,
+        }
+    }
+}
+
 /// What all clients share.
 struct Stage {
     bank: Bank,
+    other_bank: Bank,
     customers: Vec<Customer>,
     order: Order,
 }
@@ -74,14 +101,21 @@ async fn trial(order: Order, transfers: u64) -> Report {
     let mut report = Report::new();
     let database = TestDatabase::new().await;
     let owner = bank::hurry_deadlocks(&database.url()).await;
-    let bank = bank::open(&database.url(), 40).await;
+    let bank = bank::open(&database.url(), 30).await;
+    let other_bank = bank::open(&database.url(), 10).await;
     let customers = bank::customers(&bank, CUSTOMERS, OPENING_CENTS).await;
     let seed = random::seed();
-    let stage = Stage { bank: bank.clone(), customers: customers.clone(), order };
+    let stage = Stage {
+        bank: bank.clone(),
+        other_bank: other_bank.clone(),
+        customers: customers.clone(),
+        order,
+    };
     let log = load(stage, seed, transfers).await;
     // A backend reports what it has counted at the latest when it ends.
     bank.db().close().await;
-    report.tried(transfers, "transfers");
+    other_bank.db().close().await;
+    report.tried(transfers, "transfers and cycles");
     report.note(format!("{CLIENTS} clients, seed {seed}"));
     let deadlocks = deadlocks(&owner).await;
     report.expect(deadlocks == 0, || format!("PostgreSQL counted {deadlocks} deadlocks"));
@@ -137,18 +171,34 @@ async fn run_client(stage: Arc<Stage>, client: u64, mut random: Random, count: u
         let (from, to) = leg(&mut random, client);
         let cents = i64::try_from(1 + random.below(99)).expect("below 100");
         let key = format!("{client}-{number}");
-        match send(&stage, from, to, cents, &key).await {
+        let legs = match (stage.order, Road::of(client)) {
+            (Order::Ascending, Road::WholeCycle) => {
+                let third = (0..CUSTOMERS).find(|third| ![from, to].contains(third));
+                let third = third.expect("there are more than two customers");
+                vec![(from, to), (to, third), (third, from)]
+            }
+            _ => vec![(from, to)],
+        };
+        match send(&stage, Road::of(client), &legs, cents, &key).await {
             Ok(again) => {
                 log.again += again;
-                *log.changes.get_mut(from).expect("a customer") -= cents;
-                *log.changes.get_mut(to).expect("a customer") += cents;
-                *log.legs.get_mut(from).expect("a customer") += 1;
-                *log.legs.get_mut(to).expect("a customer") += 1;
+                log.note(&legs, cents);
             }
             Err(failure) => log.failures.push(failure),
         }
     }
     log
+}
+
+impl Log {
+    fn note(&mut self, legs: &[(usize, usize)], cents: i64) {
+        for (from, to) in legs.iter().copied() {
+            *self.changes.get_mut(from).expect("a customer") -= cents;
+            *self.changes.get_mut(to).expect("a customer") += cents;
+            *self.legs.get_mut(from).expect("a customer") += 1;
+            *self.legs.get_mut(to).expect("a customer") += 1;
+        }
+    }
 }
 
 /// Who pays whom: a third of the clients A↔B, a third around a cycle of three in both directions, a third anybody anybody.
@@ -166,21 +216,61 @@ fn leg(random: &mut Random, client: u64) -> (usize, usize) {
     (from, to)
 }
 
-/// Sends a transfer until it is settled; returns how often it was sent again.
-async fn send(stage: &Stage, from: usize, to: usize, cents: i64, key: &str) -> Result<u64, String> {
-    let from = stage.customers.get(from).expect("a customer");
-    let to = stage.customers.get(to).expect("a customer");
-    match stage.order {
-        Order::Ascending => {
-            let (key, command) = (bank::key(key), bank::transfer(from, to, cents));
-            let sent = bank::transfer_until_settled(&stage.bank, &from.principal, key, command);
-            let (answer, again) = sent.await;
-            answer.map(|_| again).map_err(|error| format!("a transfer failed: {error}"))
+/// Sends a transfer, or a cycle of them, until it is settled; returns how often it was sent again.
+async fn send(
+    stage: &Stage,
+    road: Road,
+    legs: &[(usize, usize)],
+    cents: i64,
+    key: &str,
+) -> Result<u64, String> {
+    let [(from, to), ..] = legs else { unreachable!("there is a leg") };
+    let (from, to) = (stage.customer(*from), stage.customer(*to));
+    let (by, command) = (&from.principal, bank::transfer(from, to, cents));
+    let (answer, again) = match (stage.order, road) {
+        (Order::OfRequest, _) => {
+            let moved = naive(&stage.bank, from.account, to.account, cents).await;
+            return moved.map(|()| 0).map_err(|error| format!("a transfer failed: {error}"));
         }
-        Order::OfRequest => naive(&stage.bank, from.account, to.account, cents)
-            .await
-            .map(|()| 0)
-            .map_err(|error| format!("a transfer failed: {error}")),
+        (Order::Ascending, Road::Committer) => {
+            bank::transfer_until_settled(&stage.bank, by, bank::key(key), command).await
+        }
+        (Order::Ascending, Road::OtherCommitter) => {
+            bank::transfer_until_settled(&stage.other_bank, by, bank::key(key), command).await
+        }
+        (Order::Ascending, Road::OwnTransaction) => {
+            bank::transfer_in_until_settled(&stage.bank, by, bank::key(key), command).await
+        }
+        (Order::Ascending, Road::WholeCycle) => return cycle(stage, legs, cents, key).await,
+    };
+    answer.map(|_| again).map_err(|error| format!("a transfer failed: {error}"))
+}
+
+/// All legs, or none, until that is settled.
+async fn cycle(
+    stage: &Stage,
+    legs: &[(usize, usize)],
+    cents: i64,
+    key: &str,
+) -> Result<u64, String> {
+    let members = legs.iter().zip(0..).map(|((from, to), leg)| Member {
+        key: bank::key(&format!("{key}-{leg}")),
+        transfer: bank::transfer(stage.customer(*from), stage.customer(*to), cents),
+    });
+    let (members, mut again) = (members.collect::<Vec<_>>(), 0);
+    loop {
+        let posted = stage.bank.post_all(&Principal::Operator, members.clone(), Mode::Atomic);
+        match posted.await {
+            Ok(_) => return Ok(again),
+            Err(error) if error.kind() == Kind::Unavailable && again < bank::SENT_MAX => again += 1,
+            Err(error) => return Err(format!("a cycle failed: {error}")),
+        }
+    }
+}
+
+impl Stage {
+    fn customer(&self, number: usize) -> &Customer {
+        self.customers.get(number).expect("a customer")
     }
 }
 
@@ -192,6 +282,7 @@ async fn naive(bank: &Bank, from: AccountId, to: AccountId, cents: i64) -> Resul
     let change = "update simplebank.accounts set balance = balance + $2, version = version + 1 where id = $1";
     bank.db()
         .transact(NAIVE, async |tx| {
+            act_as_owner(tx).await?;
             for account in [from, to] {
                 sqlx::query(lock).bind(account.as_uuid()).execute(tx.connection()).await?;
             }

@@ -7,7 +7,7 @@ use simplebank::{
 
 use crate::{
     bank::{self, Customer},
-    load::{Line, Log, Told, key_of},
+    load::{Line, Log, Told, What, key_of},
 };
 
 /// What somebody wants, once.
@@ -26,6 +26,7 @@ impl Wish {
     /// Notes that somebody is about to ask for a transfer of so many cents.
     pub(crate) fn note(log: &Log, from: &Customer, to: &Customer, minor: i64) -> Self {
         let number = log.ask(Line {
+            what: What::Transfer,
             owner: from.principal.id().as_uuid(),
             from: from.account.as_uuid(),
             to: to.account.as_uuid(),
@@ -42,7 +43,7 @@ impl Wish {
 
     /// Sends it once.
     pub(crate) async fn send(&self, bank: &Bank) -> Result<Receipt, Error> {
-        bank.transfer(&self.by, self.key.clone(), self.command).await
+        bank.transfer(&self.by, self.key.clone(), self.command.clone()).await
     }
 
     /// Notes that the client was told that it has happened.

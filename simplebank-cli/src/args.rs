@@ -1,5 +1,10 @@
 //! What can be asked on the command line. Texts become types here, and nobody checks them again.
 
+mod holds;
+mod import;
+mod limits;
+mod statement;
+
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::ArgAction,
 };
@@ -7,12 +12,20 @@ use clap_complete::Shell;
 use simplebank::{
     Page, PageLimit,
     core::{
-        AccountId, Amount, Currency, IdempotencyKey, Role,
+        self, AccountId, Amount, Currency, IdempotencyKey, Instant, Role,
+        memo::{Description, Reference},
         user::{Email, FullName, Username},
     },
 };
 use simplebank_localpg::DatabaseArgs;
 
+pub(crate) use self::{
+    holds::{Hold, HoldHistory, PlaceHold, Reverse},
+    import::{FileFormat, Import, KeyPrefix},
+    limits::Limits,
+    statement::{StatementFormat, StatementOf, TransferHistory},
+};
+use self::{import::IMPORT_HELP, statement::STATEMENT_HELP};
 use crate::{exit::Failure, output::Format};
 
 const AFTER_HELP: &str = "\
@@ -66,7 +79,7 @@ pub(crate) enum Command {
     /// Creates, lists and promotes users.
     #[command(subcommand)]
     User(User),
-    /// Opens, lists, shows and freezes accounts.
+    /// Opens, lists, shows, limits, freezes and closes accounts.
     #[command(subcommand)]
     Account(Account),
     /// Takes cash in, to a customer's account.
@@ -78,11 +91,23 @@ pub(crate) enum Command {
     /// Moves money from one customer's account to another.
     #[command(after_help = MONEY_HELP)]
     Transfer(Transfer),
+    /// Makes many transfers from a CSV or JSON lines file of any size, each exactly once.
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
+    /// Promises money, moves what was promised, or lets it go.
+    #[command(subcommand)]
+    Hold(Hold),
+    /// Gives back what a transfer moved, in full or in part, by a new transfer.
+    #[command(after_help = MONEY_HELP)]
+    Reverse(Reverse),
     /// Lists what changed an account's balance, newest first.
     Entries(History),
     /// Lists the transfers from and to an account, newest first.
-    Transfers(History),
-    /// Checks the whole ledger, as it is at one moment, against the invariants I1 to I5.
+    Transfers(TransferHistory),
+    /// Shows what happened to an account in a period, oldest first, with the balances before and after.
+    #[command(after_help = STATEMENT_HELP)]
+    Statement(StatementOf),
+    /// Checks the whole ledger, as it is at one moment, against the invariants I1 to I5, I11 and I12.
     ///
     /// The bank can be used meanwhile. Exits with 1 and the first bad row if a promise is broken.
     Verify,
@@ -179,6 +204,15 @@ pub(crate) enum Account {
         #[arg(value_name = "ACCOUNT")]
         id: AccountId,
     },
+    /// Shows what an account held at some moment.
+    Balance {
+        /// The account's id.
+        #[arg(value_name = "ACCOUNT")]
+        id: AccountId,
+        /// The moment: a time such as 2026-11-20T08:00:00Z, or a date for midnight in UTC.
+        #[arg(long, value_name = "TIME")]
+        at: Instant,
+    },
     /// Freezes an account: it neither pays nor receives.
     Freeze {
         /// The account's id.
@@ -187,6 +221,16 @@ pub(crate) enum Account {
     },
     /// Opens a frozen account again.
     Unfreeze {
+        /// The account's id.
+        #[arg(value_name = "ACCOUNT")]
+        id: AccountId,
+    },
+    /// Sets how far an account may be overdrawn, and how much may go out of it.
+    ///
+    /// A limit that is not named stays as it is. They hold from the account's next transfer on.
+    Limits(Limits),
+    /// Closes an account for good; its balance must be zero, and nothing promised by it or to it.
+    Close {
         /// The account's id.
         #[arg(value_name = "ACCOUNT")]
         id: AccountId,
@@ -202,6 +246,8 @@ pub(crate) struct Cash {
     #[command(flatten)]
     pub(crate) money: Money,
     #[command(flatten)]
+    pub(crate) memo: Memo,
+    #[command(flatten)]
     pub(crate) key: Key,
 }
 
@@ -216,6 +262,8 @@ pub(crate) struct Transfer {
     pub(crate) to: AccountId,
     #[command(flatten)]
     pub(crate) money: Money,
+    #[command(flatten)]
+    pub(crate) memo: Memo,
     #[command(flatten)]
     pub(crate) key: Key,
 }
@@ -240,12 +288,32 @@ impl Money {
     }
 }
 
-/// The name of a wish.
+/// What a payment says about itself.
+#[derive(Debug, Args)]
+pub(crate) struct Memo {
+    /// What it is about, for people: 1 to 200 characters.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<Description>,
+    /// What another system calls it: 1 to 64 visible ASCII characters.
+    #[arg(long, value_name = "REFERENCE")]
+    reference: Option<Reference>,
+}
+
+impl From<Memo> for core::Memo {
+    fn from(Memo { description, reference }: Memo) -> Self {
+        Self { description, reference }
+    }
+}
+
+/// The name of a wish, and whether it is to happen.
 #[derive(Debug, Args)]
 pub(crate) struct Key {
     /// The key under which this happens once: 1 to 255 visible ASCII characters [default: a fresh one, printed to stderr].
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) given: Option<IdempotencyKey>,
+    /// Only tries it out: the same answer, and nothing is written.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Which part of an account's history.

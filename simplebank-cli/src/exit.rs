@@ -90,6 +90,13 @@ pub(crate) enum Failure {
         #[source]
         source: Error,
     },
+    /// An import that could not go on.
+    #[error("stopped after {rows} rows: {source}")]
+    Import {
+        rows: u64,
+        #[source]
+        source: Error,
+    },
     /// The answer can't be written.
     #[error("cannot write the answer")]
     Output(#[source] io::Error),
@@ -122,7 +129,9 @@ impl Failure {
             Self::Connect { source, .. } if is_overload(source) => Code::Again,
             Self::Connect { .. } => Code::Setup,
             Self::NoSuchUser { .. } => Code::No,
-            Self::Bank(error) | Self::Money { source: error, .. } => of_bank(error),
+            Self::Bank(error)
+            | Self::Money { source: error, .. }
+            | Self::Import { source: error, .. } => of_bank(error),
             Self::Output(_) => Code::Again,
             Self::Runtime(_) => Code::Internal,
         }
@@ -140,10 +149,15 @@ impl Failure {
             Self::NotMigrated { .. } => "not_migrated",
             Self::Migrations(_) => "migration_failed",
             Self::NoSuchUser { .. } => "not_found",
-            Self::Bank(error) | Self::Money { source: error, .. } if is_not_migrated(error) => {
-                "not_migrated"
+            Self::Bank(error)
+            | Self::Money { source: error, .. }
+            | Self::Import { source: error, .. } => {
+                if is_not_migrated(error) {
+                    "not_migrated"
+                } else {
+                    error.code()
+                }
             }
-            Self::Bank(error) | Self::Money { source: error, .. } => error.code(),
             Self::Output(_) => "answer_not_written",
             Self::Runtime(_) => "internal",
         }
@@ -164,6 +178,7 @@ impl Failure {
             | Self::NoSuchUser { .. }
             | Self::Bank(_)
             | Self::Money { .. }
+            | Self::Import { .. }
             | Self::Output(_)
             | Self::Runtime(_) => with_sources(self),
         }
@@ -187,6 +202,10 @@ impl Failure {
             Self::NoSuchUser { .. } => Some("`simplebank user list` shows the users".to_owned()),
             Self::Bank(error) => way_out(error),
             Self::Money { key, source } => way_out_with_money(key, source),
+            Self::Import { source, .. } if of_bank(source) == Code::Again => {
+                Some("repeat the command: what has happened does not happen again".to_owned())
+            }
+            Self::Import { source, .. } => way_out(source),
             Self::Output(_) => {
                 Some("repeat the command; if it moved money, with the same --key".to_owned())
             }
@@ -222,8 +241,21 @@ fn of_bank(error: &Error) -> Code {
     }
 }
 
+/// What went wrong, without what it was wrapped in to name one of many, or to be told to many.
+fn root_of(mut error: &Error) -> &Error {
+    loop {
+        error = if let Error::Member { error, .. } = error {
+            error
+        } else if let Error::Shared(error) = error {
+            error
+        } else {
+            return error;
+        };
+    }
+}
+
 fn is_not_migrated(error: &Error) -> bool {
-    matches!(error, Error::Db(db::Error::NotMigrated(_)))
+    matches!(root_of(error), Error::Db(db::Error::NotMigrated(_)))
 }
 
 fn is_overload(error: &db::Error) -> bool {
@@ -234,7 +266,7 @@ fn way_out(error: &Error) -> Option<String> {
     if is_not_migrated(error) {
         return Some(MIGRATE.to_owned());
     }
-    if let Error::Rejected(rejection) = error {
+    if let Error::Rejected(rejection) = root_of(error) {
         return way_out_of_rejection(rejection);
     }
     (of_bank(error) == Code::Again).then(|| "repeat the command".to_owned())
@@ -244,7 +276,7 @@ fn way_out_with_money(key: &IdempotencyKey, error: &Error) -> Option<String> {
     if of_bank(error) == Code::Again {
         return Some(format!("repeat the command with --key {key}: the money moves once"));
     }
-    if let Error::KeyReused = error {
+    if let Error::KeyReused = root_of(error) {
         return Some("use another key, or none, for another request".to_owned());
     }
     let way_out = way_out(error)?;
@@ -269,9 +301,46 @@ fn way_out_of_rejection(rejection: &Rejection) -> Option<String> {
             Some("`simplebank account list --owner USERNAME` shows it".to_owned())
         }
         Rejection::UsernameTaken { .. } => Some("choose another one".to_owned()),
-        Rejection::SameAccount
-        | Rejection::AccountClosed { .. }
-        | Rejection::BalanceOutOfRange { .. } => None,
+        Rejection::TransferLimitExceeded { id } => {
+            Some(format!("`simplebank account limits {id} --transfer-limit` sets another limit"))
+        }
+        Rejection::DailyLimitExceeded { id } => Some(format!(
+            "`simplebank account show {id}` tells what was spent today, `simplebank account limits {id} --daily-limit` \
+             sets another limit"
+        )),
+        Rejection::HoldNotFound { .. } => {
+            Some("`simplebank hold list ACCOUNT` shows the holds of an account".to_owned())
+        }
+        Rejection::HoldResolved { id } | Rejection::CaptureExceedsHold { id } => {
+            Some(format!("`simplebank hold show {id}` tells what became of it"))
+        }
+        Rejection::HoldExpired { .. } => {
+            Some("`simplebank hold place` places another one".to_owned())
+        }
+        Rejection::TransferNotFound { .. } => {
+            Some("`simplebank transfers ACCOUNT` shows the transfers of an account".to_owned())
+        }
+        Rejection::NotReversible { .. } => {
+            Some("`simplebank transfer` moves the money back by a transfer of its own".to_owned())
+        }
+        Rejection::ReversalExceedsTransfer { .. } => {
+            Some("give back less; without an amount, all that is left is given back".to_owned())
+        }
+        Rejection::AccountNotEmpty { id } => {
+            Some(format!("`simplebank account show {id}` tells what has to be paid out, or in"))
+        }
+        Rejection::AccountHasHolds { id } => {
+            Some(format!("`simplebank hold list {id}` shows the holds to capture or to void"))
+        }
+        Rejection::LimitBelowUse { id } => {
+            Some(format!("`simplebank account show {id}` tells its balance and what is held"))
+        }
+        Rejection::AccountClosed { .. } => {
+            Some("`simplebank account list` shows the others".to_owned())
+        }
+        Rejection::HoldBindsPayer { .. } => Some("who is to be paid, or the bank, can".to_owned()),
+        Rejection::SameAccount => Some("name two accounts".to_owned()),
+        Rejection::BalanceOutOfRange { .. } => Some("move less".to_owned()),
     }
 }
 
@@ -361,79 +430,9 @@ pub(crate) fn remark(format: Format, name: &str, value: &str) {
 }
 
 /// Writes a line to stderr. Nobody reading it is no reason to fail.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn money(source: Error) -> Failure {
-        Failure::Money { key: "k-1".parse().unwrap(), source }
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_to_be_repeated_with_its_key() {
-        let lost = || sqlx::Error::WorkerCrashed;
-        for (error, code) in [
-            (db::Error::CommitUnknown(lost()), "outcome_unknown"),
-            (db::Error::Unavailable(lost()), "unavailable"),
-            (db::Error::Overload(lost()), "overloaded"),
-        ] {
-            let failure = money(error.into());
-            assert_eq!((failure.exit(), failure.code()), (Code::Again, code));
-            assert!(failure.hint().unwrap().contains("--key k-1"), "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn each_kind_of_error_has_its_exit_code() {
-        let not_migrated = db::Error::NotMigrated(sqlx::Error::RowNotFound);
-        let defect = db::Error::Other(sqlx::Error::RowNotFound);
-        for (error, code) in [
-            (Error::invalid("amount", "is odd"), Code::Setup),
-            (not_migrated.into(), Code::Setup),
-            (Error::Forbidden, Code::No),
-            (Error::NotFound { what: "user" }, Code::No),
-            (Error::KeyReused, Code::No),
-            (Rejection::SameAccount.into(), Code::No),
-            (Error::TooMany, Code::Again),
-            (defect.into(), Code::Internal),
-        ] {
-            assert_eq!(Failure::from(error).exit(), code);
-        }
-    }
-
-    #[test]
-    fn the_codes_of_the_command_line_are_documented_with_their_exit_codes() {
-        let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md"));
-        let (_, section) = page.split_once("## Only on the command line").unwrap();
-        let (database, lost) =
-            (String::new(), || db::Error::Unavailable(sqlx::Error::WorkerCrashed));
-        let failures = [
-            Failure::WouldDestroy { lost: String::new() },
-            Failure::Connect { database: database.clone(), source: lost() },
-            Failure::NotMigrated { database, has: String::new() },
-            Failure::Migrations(lost()),
-            Failure::Output(io::ErrorKind::StorageFull.into()),
-        ];
-        for failure in &failures {
-            let exit = match failure.exit() {
-                Code::Setup => 2,
-                Code::Again => 3,
-                Code::Done | Code::No | Code::Internal => panic!("{failure:?}"),
-            };
-            assert!(section.contains(&format!("| `{}` | {exit} |", failure.code())), "{failure:?}");
-        }
-        assert_eq!(section.matches("| `").count(), failures.len());
-    }
-
-    #[test]
-    fn a_cause_that_only_repeats_is_not_told_twice() {
-        let error = Error::from(db::Error::Unavailable(sqlx::Error::WorkerCrashed));
-        let text = with_sources(&error);
-        assert_eq!(text.matches("the database is unavailable").count(), 1, "{text}");
-        assert!(text.starts_with("database: "), "{text}");
-    }
-}
+mod tests;

@@ -1,13 +1,17 @@
 //! Answers on stdout: tables for people, JSON documents for programs, in the same words as the REST interface.
 
+mod account;
+mod holds;
+mod statement;
+
 use std::io::{self, Write as _};
 
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width, presets};
 use serde::Serialize;
 use simplebank::{
-    Receipt,
+    Receipt, ReceiptAccount,
     core::{
-        self, Balance, Currency, IdempotencyKey,
+        Balance, Currency, IdempotencyKey,
         account::Owner,
         transfer::{Entry, Transfer},
         user::User,
@@ -16,6 +20,11 @@ use simplebank::{
 };
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
+pub(crate) use self::{
+    account::AccountDetails,
+    holds::{HoldDocument, HoldRow},
+    statement::{BalanceRow, statement_page},
+};
 use crate::exit::Failure;
 
 /// For whom answers are.
@@ -65,6 +74,20 @@ pub(crate) fn one<R: Row>(format: Format, row: &R) -> Result<(), Failure> {
     match format {
         Format::Table => last(&table(std::slice::from_ref(row), true)),
         Format::Json => json(row),
+    }
+}
+
+/// Something that people read as text and programs as JSON.
+pub(crate) trait Document: Serialize {
+    /// For people.
+    fn text(&self) -> String;
+}
+
+/// Writes an answer, as [`one`].
+pub(crate) fn document(format: Format, document: &impl Document) -> Result<(), Failure> {
+    match format {
+        Format::Table => last(&document.text()),
+        Format::Json => json(document),
     }
 }
 
@@ -227,9 +250,9 @@ impl Row for UserRow {
     }
 }
 
-/// An account.
+/// An account right after money has moved.
 #[derive(Debug, Serialize)]
-pub(crate) struct AccountRow {
+struct AccountRow {
     id: String,
     /// `None` is the bank itself.
     owner: Option<String>,
@@ -239,8 +262,8 @@ pub(crate) struct AccountRow {
     created_at: String,
 }
 
-impl From<core::Account> for AccountRow {
-    fn from(account: core::Account) -> Self {
+impl From<ReceiptAccount> for AccountRow {
+    fn from(account: ReceiptAccount) -> Self {
         let owner = match account.owner {
             Owner::Customer { username, .. } => Some(username.to_string()),
             Owner::Cash => None,
@@ -256,25 +279,6 @@ impl From<core::Account> for AccountRow {
     }
 }
 
-impl Row for AccountRow {
-    const COLUMNS: &'static [Column] = &[
-        text("id", ID),
-        text("owner", 12),
-        text("currency", CODE),
-        number("balance", MONEY),
-        text("status", CODE),
-        text("created_at", TIME),
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let Self { id, owner, currency, balance, status, created_at } = self;
-        let owner = owner.as_deref().unwrap_or("(cash)");
-        [id, owner, *currency, balance, *status, created_at]
-            .map(|cell: &str| cell.to_owned())
-            .into()
-    }
-}
-
 /// A transfer.
 #[derive(Debug, Serialize)]
 pub(crate) struct TransferRow {
@@ -284,6 +288,10 @@ pub(crate) struct TransferRow {
     to_account_id: String,
     amount: String,
     currency: &'static str,
+    description: Option<String>,
+    reference: Option<String>,
+    hold_id: Option<String>,
+    reverses_id: Option<String>,
     created_at: String,
 }
 
@@ -296,6 +304,10 @@ impl From<Transfer> for TransferRow {
             to_account_id: transfer.to_account_id.to_string(),
             amount: money(Balance::credit(transfer.amount), transfer.currency),
             currency: transfer.currency.code(),
+            description: transfer.memo.description.map(|text| text.to_string()),
+            reference: transfer.memo.reference.map(|text| text.to_string()),
+            hold_id: transfer.hold_id.map(|id| id.to_string()),
+            reverses_id: transfer.reverses_id.map(|id| id.to_string()),
             created_at: instant(transfer.created_at),
         }
     }
@@ -310,13 +322,17 @@ impl Row for TransferRow {
         number("amount", MONEY),
         text("currency", CODE),
         text("created_at", TIME),
+        text("reference", 0),
+        text("description", 0),
     ];
 
     fn cells(&self) -> Vec<String> {
-        let Self { id, kind, from_account_id, to_account_id, amount, currency, created_at } = self;
-        [id, *kind, from_account_id, to_account_id, amount, *currency, created_at]
-            .map(|cell: &str| cell.to_owned())
-            .into()
+        let Self { id, kind, from_account_id, to_account_id, amount, currency, .. } = self;
+        let reference = self.reference.as_deref().unwrap_or_default();
+        let description = self.description.as_deref().unwrap_or_default();
+        let parties = [id, *kind, from_account_id, to_account_id];
+        let rest = [amount, *currency, &self.created_at, reference, description];
+        parties.into_iter().chain(rest).map(str::to_owned).collect()
     }
 }
 
@@ -387,22 +403,33 @@ impl ReceiptDocument {
             idempotency_key: key.to_string(),
         }
     }
+}
 
-    /// The receipt for people.
-    pub(crate) fn text(&self) -> String {
+impl Document for ReceiptDocument {
+    fn text(&self) -> String {
         let Self { transfer, account, entry, idempotency_key } = self;
         let with_currency = |amount: &str| format!("{amount} {}", transfer.currency);
-        pairs(&[
+        let mut rows = vec![
             ("transfer", transfer.id.clone()),
             ("kind", transfer.kind.to_owned()),
             ("from", transfer.from_account_id.clone()),
             ("to", transfer.to_account_id.clone()),
             ("amount", with_currency(&transfer.amount)),
+        ];
+        let optional = [
+            ("hold", &transfer.hold_id),
+            ("reverses", &transfer.reverses_id),
+            ("reference", &transfer.reference),
+            ("description", &transfer.description),
+        ];
+        rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+        rows.extend([
             ("account", account.id.clone()),
             ("balance after", with_currency(&entry.balance_after)),
             ("created at", transfer.created_at.clone()),
             ("idempotency key", idempotency_key.clone()),
-        ])
+        ]);
+        pairs(&rows)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{UserId, user::Username};
 pub enum Role {
     /// Holds accounts and moves their own money.
     Depositor,
-    /// Works for the bank: takes cash in, pays it out, and may look at any account.
+    /// Works for the bank: takes cash in, pays it out, settles holds and reversals, sets limits, and may look at any account.
     Banker,
 }
 
@@ -67,13 +67,21 @@ pub enum Power {
     ViewAny,
     /// Freeze an account and open it again.
     Freeze,
+    /// Set an account's overdraft and how much may go out of it.
+    SetLimits,
+    /// Capture and void anybody's holds, and reverse any transfer.
+    SettleAny,
+    /// Close an account of one's own.
+    CloseOwnAccount,
+    /// Close anybody's account.
+    CloseAnyAccount,
     /// Make somebody a depositor or a banker.
     SetRole,
 }
 
 impl Power {
     /// Every power.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::OpenOwnAccount,
         Self::OpenAnyAccount,
         Self::TransferFromOwn,
@@ -82,6 +90,10 @@ impl Power {
         Self::Withdraw,
         Self::ViewAny,
         Self::Freeze,
+        Self::SetLimits,
+        Self::SettleAny,
+        Self::CloseOwnAccount,
+        Self::CloseAnyAccount,
         Self::SetRole,
     ];
 }
@@ -117,32 +129,42 @@ impl Principal {
     pub const fn may(&self, power: Power) -> bool {
         match self {
             Self::User { role: Role::Depositor, .. } => match power {
-                Power::OpenOwnAccount | Power::TransferFromOwn => true,
+                Power::OpenOwnAccount | Power::CloseOwnAccount | Power::TransferFromOwn => true,
                 Power::OpenAnyAccount
+                | Power::CloseAnyAccount
                 | Power::TransferFromAny
                 | Power::Deposit
                 | Power::Withdraw
                 | Power::ViewAny
                 | Power::Freeze
+                | Power::SetLimits
+                | Power::SettleAny
                 | Power::SetRole => false,
             },
             Self::User { role: Role::Banker, .. } => match power {
                 Power::OpenOwnAccount
+                | Power::CloseOwnAccount
+                | Power::CloseAnyAccount
                 | Power::TransferFromOwn
                 | Power::Deposit
                 | Power::Withdraw
                 | Power::ViewAny
-                | Power::Freeze => true,
+                | Power::Freeze
+                | Power::SetLimits
+                | Power::SettleAny => true,
                 Power::OpenAnyAccount | Power::TransferFromAny | Power::SetRole => false,
             },
             Self::Operator => match power {
-                Power::OpenOwnAccount | Power::TransferFromOwn => false,
+                Power::OpenOwnAccount | Power::CloseOwnAccount | Power::TransferFromOwn => false,
                 Power::OpenAnyAccount
+                | Power::CloseAnyAccount
                 | Power::TransferFromAny
                 | Power::Deposit
                 | Power::Withdraw
                 | Power::ViewAny
                 | Power::Freeze
+                | Power::SetLimits
+                | Power::SettleAny
                 | Power::SetRole => true,
             },
         }
@@ -171,14 +193,36 @@ mod tests {
         let has = |who: &Principal| -> Vec<Power> {
             Power::ALL.into_iter().filter(|power| who.may(*power)).collect()
         };
-        assert_eq!(has(&depositor), [OpenOwnAccount, TransferFromOwn]);
+        assert_eq!(has(&depositor), [OpenOwnAccount, TransferFromOwn, CloseOwnAccount]);
         assert_eq!(
             has(&banker),
-            [OpenOwnAccount, TransferFromOwn, Deposit, Withdraw, ViewAny, Freeze]
+            [
+                OpenOwnAccount,
+                TransferFromOwn,
+                Deposit,
+                Withdraw,
+                ViewAny,
+                Freeze,
+                SetLimits,
+                SettleAny,
+                CloseOwnAccount,
+                CloseAnyAccount
+            ]
         );
         assert_eq!(
             has(&operator),
-            [OpenAnyAccount, TransferFromAny, Deposit, Withdraw, ViewAny, Freeze, SetRole]
+            [
+                OpenAnyAccount,
+                TransferFromAny,
+                Deposit,
+                Withdraw,
+                ViewAny,
+                Freeze,
+                SetLimits,
+                SettleAny,
+                CloseAnyAccount,
+                SetRole
+            ]
         );
     }
 

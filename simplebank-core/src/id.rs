@@ -72,6 +72,8 @@ ids! {
     AccountId;
     /// Names a transfer.
     TransferId;
+    /// Names a hold.
+    HoldId;
     /// Names one token.
     TokenId;
 }

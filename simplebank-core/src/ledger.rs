@@ -4,12 +4,23 @@
 //! the rows. They need one account's chain or one transfer's entries at a time, so a ledger of any length is checked in
 //! constant memory.
 
+mod holds;
+mod limits;
+mod reversals;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, fmt};
 
 use thiserror::Error;
 
+pub use self::{
+    holds::{check_captured, check_held},
+    limits::{LimitHistory, LimitRow, check_newest, check_use},
+    reversals::{GivenBack, ReversalRow},
+};
 use crate::{
-    Account, AccountId, Balance, Currency, IdempotencyKey, TransferId, UserId,
+    Account, AccountId, Balance, Currency, HoldId, IdempotencyKey, TransferId, UserId,
     transfer::{Entry, Transfer},
 };
 
@@ -26,14 +37,26 @@ pub enum Invariant {
     Chained,
     /// I5: no account was below its limit at any version.
     WithinLimit,
+    /// I11: what is held of an account is the sum of the open holds on it; a captured hold has its transfer, and the other
+    /// way round.
+    Promised,
+    /// I12: what is given back of a transfer is counted without gap, and never more than it moved.
+    GivenBack,
 }
 
 impl Invariant {
     /// Every invariant.
-    pub const ALL: [Self; 5] =
-        [Self::Conserved, Self::Acknowledged, Self::Balanced, Self::Chained, Self::WithinLimit];
+    pub const ALL: [Self; 7] = [
+        Self::Conserved,
+        Self::Acknowledged,
+        Self::Balanced,
+        Self::Chained,
+        Self::WithinLimit,
+        Self::Promised,
+        Self::GivenBack,
+    ];
 
-    /// `I1` to `I5`.
+    /// `I1` to `I5`, `I11` and `I12`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -42,6 +65,8 @@ impl Invariant {
             Self::Balanced => "I3",
             Self::Chained => "I4",
             Self::WithinLimit => "I5",
+            Self::Promised => "I11",
+            Self::GivenBack => "I12",
         }
     }
 
@@ -54,6 +79,10 @@ impl Invariant {
             Self::Balanced => "each transfer has two entries that sum to zero",
             Self::Chained => "each balance is the sum of an unbroken chain of entries",
             Self::WithinLimit => "no account was ever below its limit",
+            Self::Promised => {
+                "what is held is the sum of the open holds, and a captured one has its transfer"
+            }
+            Self::GivenBack => "no more is given back of a transfer than it moved",
         }
     }
 }
@@ -71,6 +100,12 @@ pub enum Row {
     Entry(AccountId, i64),
     /// A row of `idempotency`.
     Record(UserId, IdempotencyKey),
+    /// A row of `holds`.
+    Hold(HoldId),
+    /// A row of `reversals`: which one of a transfer.
+    Reversal(TransferId, i64),
+    /// A row of `account_limits`: which one of an account.
+    Limits(AccountId, i64),
 }
 
 impl fmt::Display for Row {
@@ -81,6 +116,11 @@ impl fmt::Display for Row {
             Self::Transfer(id) => write!(f, "transfer {id}"),
             Self::Entry(account, version) => write!(f, "entry {version} of account {account}"),
             Self::Record(owner, key) => write!(f, "idempotency key {key} of user {owner}"),
+            Self::Hold(id) => write!(f, "hold {id}"),
+            Self::Reversal(transfer, number) => {
+                write!(f, "reversal {number} of transfer {transfer}")
+            }
+            Self::Limits(account, number) => write!(f, "limits {number} of account {account}"),
         }
     }
 }
@@ -164,6 +204,11 @@ impl Chain {
     #[must_use]
     pub const fn account_id(&self) -> AccountId {
         self.account_id
+    }
+
+    /// Says what the lowest allowed balance is from the next entry on: limits change.
+    pub const fn set_floor(&mut self, floor: Option<Balance>) {
+        self.floor = floor;
     }
 
     /// Takes the next entry.

@@ -6,7 +6,9 @@
 //! - [`Currency`], [`Amount`] and [`Balance`]: money as `i64` minor units, checked, exact to and from [`Decimal`].
 //! - [`account`]: customer and system accounts and their limits.
 //! - [`transfer`]: the decision that turns an [`Order`](transfer::Order) into a [`Posting`](transfer::Posting) whose two
-//!   entries sum to zero, or into a [`Rejection`].
+//!   entries sum to zero, into a [`Hold`], or into a [`Rejection`].
+//! - [`hold`]: money that is promised and not yet moved.
+//! - [`statement`], [`Instant`]: an account's history between two moments.
 //! - [`ledger`]: the invariants of a finished ledger, checked row by row.
 //! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
 //! - [`Rejection`]: every business "no", with its stable code.
@@ -16,12 +18,16 @@
 pub mod access;
 pub mod account;
 pub mod currency;
+pub mod hold;
 pub mod id;
 pub mod idempotency;
+pub mod instant;
 pub mod ledger;
+pub mod memo;
 pub mod money;
 pub mod rejection;
 pub mod session;
+pub mod statement;
 pub mod text;
 pub mod transfer;
 pub mod user;
@@ -29,8 +35,11 @@ pub mod user;
 pub use access::{Principal, Role};
 pub use account::Account;
 pub use currency::Currency;
-pub use id::{AccountId, SessionId, TokenId, TransferId, UserId};
+pub use hold::Hold;
+pub use id::{AccountId, HoldId, SessionId, TokenId, TransferId, UserId};
 pub use idempotency::IdempotencyKey;
+pub use instant::Instant;
+pub use memo::Memo;
 pub use money::{Amount, Balance};
 pub use rejection::Rejection;
 pub use rust_decimal::Decimal;

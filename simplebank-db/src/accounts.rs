@@ -1,16 +1,18 @@
 //! The table `accounts`.
 
 use simplebank_core::{
-    Account, AccountId, Balance, UserId,
+    Account, AccountId, Amount, Balance, UserId,
     account::{Owner, Status},
 };
 
+use uuid::Uuid;
+
 use crate::{
     Error, Tx,
-    row::{AccountRow, next_id},
+    row::{AccountRow, next_id, parse},
 };
 
-/// Stores a new account.
+/// Stores a new account; it begins with a balance of zero.
 ///
 /// # Errors
 ///
@@ -24,15 +26,13 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error> {
     sqlx::query!(
         r#"
         insert into simplebank.accounts
-            (id, kind, owner_id, currency, balance, version, overdraft_limit, status, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (id, kind, owner_id, currency, overdraft_limit, status, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
         "#,
         account.id.as_uuid(),
         kind,
         owner_id,
         account.currency.code(),
-        account.balance.minor(),
-        account.version,
         account.overdraft_limit.minor(),
         account.status.as_str(),
         account.created_at,
@@ -51,8 +51,8 @@ pub async fn find(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
     let row = sqlx::query_as!(
         AccountRow,
         r#"
-        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
-               a.overdraft_limit, a.status, a.created_at
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = $1
@@ -74,8 +74,8 @@ pub async fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
     let row = sqlx::query_as!(
         AccountRow,
         r#"
-        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
-               a.overdraft_limit, a.status, a.created_at
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = $1
@@ -86,6 +86,77 @@ pub async fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
     .fetch_optional(tx.connection())
     .await?;
     row.map(Account::try_from).transpose()
+}
+
+/// Locks some accounts in ascending order of their ids, so that two callers never wait for each other, and returns those
+/// that exist.
+///
+/// # Errors
+///
+/// [`Error::Overload`] when a lock is not to be had in time.
+pub async fn lock_all(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    // Rows are locked in the order in which the sort hands them on.
+    let rows = sqlx::query_as!(
+        AccountRow,
+        r#"
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+        from simplebank.accounts a
+        left join simplebank.users u on u.id = a.owner_id
+        where a.id = any($1)
+        order by a.id
+        for no key update of a
+        "#,
+        &ids,
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// Those of some accounts that somebody else has locked right now.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn locked_elsewhere(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<AccountId>, Error> {
+    let wanted: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let ids = sqlx::query_scalar!(
+        r#"
+        with free as materialized (
+            select id from simplebank.accounts where id = any($1) for no key update skip locked
+        )
+        select id from simplebank.accounts where id = any($1) and id not in (select id from free)
+        "#,
+        &wanted,
+    );
+    let ids = ids.fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId::from_uuid).collect())
+}
+
+/// Those of some accounts that exist, in ascending order of their ids.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn find_all(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query_as!(
+        AccountRow,
+        r#"
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+        from simplebank.accounts a
+        left join simplebank.users u on u.id = a.owner_id
+        where a.id = any($1)
+        order by a.id
+        "#,
+        &ids,
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    rows.into_iter().map(Account::try_from).collect()
 }
 
 /// Up to `limit` accounts of a customer after the one with id `after`, in ascending order of their ids.
@@ -102,8 +173,8 @@ pub async fn list_of(
     let rows = sqlx::query_as!(
         AccountRow,
         r#"
-        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
-               a.overdraft_limit, a.status, a.created_at
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
         from simplebank.accounts a
         join simplebank.users u on u.id = a.owner_id
         where a.owner_id = $1
@@ -133,8 +204,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         AccountRow,
         r#"
-        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
-               a.overdraft_limit, a.status, a.created_at
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
         from simplebank.accounts a
         join simplebank.users u on u.id = a.owner_id
         where a.id >= $1
@@ -156,6 +227,8 @@ pub struct Audited {
     pub account: Account,
     /// The version of its newest entry and the balance after that, if it has entries.
     pub newest_entry: Option<(i64, Balance)>,
+    /// The sum of the open holds on it, in minor units: more than a balance counts, if somebody tampered.
+    pub open_holds: i128,
 }
 
 /// Up to `limit` accounts of all kinds after the one with id `after`, in ascending order of their ids, for an auditor.
@@ -170,9 +243,10 @@ pub async fn audit(
 ) -> Result<Vec<Audited>, Error> {
     let rows = sqlx::query!(
         r#"
-        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version,
-               a.overdraft_limit, a.status, a.created_at,
-               newest.version as "newest_version?", newest.balance_after as "newest_balance_after?"
+        select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at,
+               newest.version as "newest_version?", newest.balance_after as "newest_balance_after?",
+               (select sum(h.amount)::text from simplebank.holds h where h.from_account_id = a.id and h.state = 'open') as open_holds
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         left join lateral (
@@ -200,15 +274,42 @@ pub async fn audit(
                 currency: row.currency,
                 balance: row.balance,
                 version: row.version,
+                revision: row.revision,
+                held: row.held,
                 overdraft_limit: row.overdraft_limit,
+                transfer_limit: row.transfer_limit,
+                daily_limit: row.daily_limit,
+                spent_day: row.spent_day,
+                spent: row.spent,
+                spent_allowed: row.spent_allowed,
                 status: row.status,
                 created_at: row.created_at,
             };
             let newest_entry =
                 row.newest_version.zip(row.newest_balance_after.map(Balance::from_minor));
-            Ok(Audited { account: account.try_into()?, newest_entry })
+            let open_holds = row.open_holds.as_deref().unwrap_or("0");
+            let open_holds = parse("holds", "amount", row.id, open_holds)?;
+            Ok(Audited { account: account.try_into()?, newest_entry, open_holds })
         })
         .collect()
+}
+
+/// Sets the limits of an account. Lock it before.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_limits(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error> {
+    sqlx::query!(
+        "update simplebank.accounts set overdraft_limit = $2, transfer_limit = $3, daily_limit = $4 where id = $1",
+        account.id.as_uuid(),
+        account.overdraft_limit.minor(),
+        account.limits.per_transfer.map(Amount::minor),
+        account.limits.per_day.map(Amount::minor),
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
 }
 
 /// Sets whether an account takes part. Lock it before.

@@ -48,10 +48,12 @@ pub async fn of_transfers(tx: &mut Tx<'_>, transfers: &[TransferId]) -> Result<V
     let rows = sqlx::query_as!(
         EntryRow,
         r#"
-        select account_id, version, transfer_id, amount, balance_after, created_at
-        from simplebank.entries
-        where transfer_id = any($1)
-        order by transfer_id, account_id
+        select e.account_id, e.version, e.transfer_id, e.amount, e.balance_after, e.created_at
+        from simplebank.transfers t
+        cross join lateral (values (t.from_account_id, t.from_version), (t.to_account_id, t.to_version)) as side (account_id, version)
+        join simplebank.entries e on e.account_id = side.account_id and e.version = side.version and e.transfer_id = t.id
+        where t.id = any($1)
+        order by e.transfer_id, e.account_id
         "#,
         &ids,
     )
@@ -65,11 +67,11 @@ pub async fn of_transfers(tx: &mut Tx<'_>, transfers: &[TransferId]) -> Result<V
 pub struct Audited {
     /// The entry.
     pub entry: Entry,
-    /// True when its transfer exists.
+    /// True when its transfer exists and counts it as one of its two.
     pub has_transfer: bool,
     /// True when its account exists.
     pub has_account: bool,
-    /// The lowest balance allowed to its account, if there is one.
+    /// The lowest balance that was allowed to its account when it was made, if there was one.
     pub floor: Option<Balance>,
 }
 
@@ -88,8 +90,25 @@ pub async fn audit(
     let rows = sqlx::query!(
         r#"
         select e.account_id, e.version, e.transfer_id, e.amount, e.balance_after, e.created_at,
-               exists (select from simplebank.transfers t where t.id = e.transfer_id) as "has_transfer!",
-               a.kind as "account_kind?", a.overdraft_limit as "overdraft_limit?"
+               exists (
+                   select from simplebank.transfers t
+                   where t.id = e.transfer_id
+                     and (e.account_id, e.version) in ((t.from_account_id, t.from_version), (t.to_account_id, t.to_version))
+               ) as "has_transfer!",
+               a.kind as "account_kind?",
+               -- Who has a history began with none; who has none has always had what the account says.
+               case
+                   when exists (select from simplebank.account_limits l where l.account_id = e.account_id) then
+                       coalesce((
+                           select l.overdraft_limit
+                           from simplebank.account_limits l
+                           where l.account_id = e.account_id
+                             and l.after_version < e.version
+                           order by l.number desc
+                           limit 1
+                       ), 0)
+                   else a.overdraft_limit
+               end as overdraft_limit
         from simplebank.entries e
         left join simplebank.accounts a on a.id = e.account_id
         where (e.account_id, e.version) > ($1, $2)
@@ -129,7 +148,7 @@ pub async fn audit(
         .collect()
 }
 
-/// How many rows an auditor will read: accounts, transfers, entries and records together.
+/// How many rows an auditor will read: accounts with their limits, transfers, entries, records, holds and reversals together.
 ///
 /// # Errors
 ///
@@ -140,7 +159,10 @@ pub async fn audit_rows(tx: &mut Tx<'_>) -> Result<i64, Error> {
         select (select count(*) from simplebank.accounts)
              + (select count(*) from simplebank.transfers)
              + (select count(*) from simplebank.entries)
-             + (select count(*) from simplebank.idempotency) as "count!"
+             + (select count(*) from simplebank.idempotency)
+             + (select count(*) from simplebank.account_limits)
+             + (select count(*) from simplebank.holds)
+             + (select count(*) from simplebank.reversals) as "count!"
         "#
     );
     Ok(count.fetch_one(tx.connection()).await?)

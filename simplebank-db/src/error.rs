@@ -129,6 +129,36 @@ impl Error {
         }
     }
 
+    /// True when the wait for a lock ran out.
+    #[must_use]
+    pub fn is_lock_timeout(&self) -> bool {
+        self.sqlstate().as_deref() == Some("55P03")
+    }
+
+    /// True when the server refused what a statement says or touches, so that a part of what it was to do may succeed alone.
+    #[must_use]
+    pub fn is_of_content(&self) -> bool {
+        match self {
+            Self::Serialization(_)
+            | Self::Deadlock(_)
+            | Self::Constraint { .. }
+            | Self::Inconsistent { .. } => true,
+            Self::Exhausted { last, .. } => last.is_of_content(),
+            // A lock or a statement that took too long; not a resource of the server's.
+            Self::Overload(_) => matches!(self.sqlstate().as_deref(), Some("55P03" | "57014")),
+            Self::Other(error) => error.as_database_error().is_some(),
+            Self::NotPostgres
+            | Self::Unavailable(_)
+            | Self::CommitUnknown(_)
+            | Self::Aborted(_)
+            | Self::Ended(_)
+            | Self::Torn
+            | Self::DeadlinePassed { .. }
+            | Self::NotMigrated(_)
+            | Self::Migration(_) => false,
+        }
+    }
+
     /// What the error of a COMMIT says: unless the server itself refused it, nobody knows what became of it.
     pub(crate) fn of_commit(error: sqlx::Error) -> NotCommitted {
         let Some(answer) = error.as_database_error() else { return NotCommitted::Unknown(error) };

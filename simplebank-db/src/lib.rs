@@ -25,21 +25,25 @@
 //! # }
 //! ```
 
+pub mod account_limits;
 pub mod accounts;
 pub mod cash;
 mod constraint;
 mod counter;
 pub mod entries;
 mod error;
+pub mod holds;
 pub mod idempotency;
 pub mod locks;
 mod migrate;
 pub mod observe;
 pub mod postings;
+pub mod reversals;
 mod row;
 pub mod server;
 pub mod sessions;
 mod spec;
+pub mod statements;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transfers;

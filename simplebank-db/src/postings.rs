@@ -1,252 +1,167 @@
-//! The road that money takes: two statements for any number of orders, over the tables `accounts`, `transfers`, `entries`
-//! and `idempotency`.
+//! The road that money takes through the tables `accounts`, `transfers`, `entries` and `idempotency`: one statement for any
+//! number of orders.
 //!
-//! 1. [`lock`] reads what was answered before under the keys and locks the accounts.
-//! 2. The caller decides, in memory.
-//! 3. [`write()`] stores transfers, entries, balances and answers.
-//!
-//! Between them stands nothing else, so a batch costs four round trips with BEGIN and COMMIT, whatever its size.
+//! [`write()`] calls `simplebank.post`, which the migrations bring: it locks the accounts that the caller's decision rests on,
+//! sees that they are still what they were and that none of the keys has been answered, and stores transfers, entries,
+//! balances and answers; or, if anything has changed, nothing at all. So who remembers the accounts needs one statement for a
+//! batch, whatever its size, and who doesn't reads them first, with [`accounts::lock_all`](crate::accounts::lock_all).
 
 use simplebank_core::{
-    AccountId, IdempotencyKey, Rejection, TransferId, UserId,
-    account::Account,
-    transfer::{Entry, LockedAccounts, Posting, Transfer},
+    Account, Amount, TransferId,
+    transfer::{Entry, Posting, Transfer},
 };
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
     Error, Tx,
     idempotency::{Outcome, Record},
-    row::{AccountRow, EntryRow, TransferRow, in_range},
+    row::{EntryRow, TransferRow, in_range},
 };
 
-/// What [`lock`] found.
-#[derive(Debug, Default)]
-pub struct Locked {
-    /// The accounts, locked until the transaction ends.
-    pub accounts: LockedAccounts,
-    /// What was answered before, for those of the keys that were used.
-    pub records: Vec<Record>,
+/// What a batch writes, and what it rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Batch<'a> {
+    /// The accounts on which the decision rests, as it saw them.
+    pub seen: Vec<&'a Account>,
+    /// Those of them that change, as they are from now on.
+    pub changed: Vec<&'a Account>,
+    /// What marks them from now on: drawn at random, since an account's revision must differ after each change.
+    pub new_revision: i64,
+    /// What moves.
+    pub postings: Vec<&'a Posting>,
+    /// What is answered.
+    pub records: &'a [Record],
 }
 
-/// Reads the records of `keys` and locks the accounts `ids`, in ascending order of their ids, so that two batches never
-/// wait for each other.
-///
-/// A record that is being written by somebody else right now is not seen: [`write()`] meets it as a violation of
-/// [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey), and a second attempt finds it.
+/// Stores a batch, all at `now`; or, if an account has changed since it was seen, or one of the keys has been answered,
+/// nothing: then the result is false, and the accounts that were seen are locked.
 ///
 /// # Errors
 ///
-/// [`Error::Overload`] when a lock is not to be had in time.
-#[expect(clippy::too_many_lines, reason = "one statement and the rows it answers with")]
-pub async fn lock(
-    tx: &mut Tx<'_>,
-    keys: &[(UserId, &IdempotencyKey)],
-    ids: &[AccountId],
-) -> Result<Locked, Error> {
-    let owners: Vec<Uuid> = keys.iter().map(|(owner, _)| owner.as_uuid()).collect();
-    let keys: Vec<String> = keys.iter().map(|(_, key)| key.as_str().to_owned()).collect();
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
-    // Rows are locked in the order in which the sort hands them on. `no key`: the foreign keys of other transfers may be
-    // checked meanwhile. The join on false puts two unrelated lists into one answer.
-    let rows = sqlx::query!(
-        r#"
-        with locked as materialized (
-            select a.id, a.owner_id, u.username, a.currency, a.balance, a.version, a.overdraft_limit, a.status, a.created_at
-            from simplebank.accounts a
-            left join simplebank.users u on u.id = a.owner_id
-            where a.id = any($1)
-            order by a.id
-            for no key update of a
-        ), recorded as materialized (
-            select i.owner_id, i.key, i.content_hash, i.transfer_id, i.rejection_code, i.rejection_account_id
-            from unnest($2::uuid[], $3::text[]) as wanted (owner_id, key)
-            join simplebank.idempotency i on i.owner_id = wanted.owner_id and i.key = wanted.key
-        )
-        select l.id as "id?", l.owner_id as "owner_id?", l.username as "username?", l.currency as "currency?",
-               l.balance as "balance?", l.version as "version?", l.overdraft_limit as "overdraft_limit?",
-               l.status as "status?", l.created_at as "created_at?",
-               r.owner_id as "record_owner_id?", r.key as "key?", r.content_hash as "content_hash?",
-               r.transfer_id as "transfer_id?", r.rejection_code as "rejection_code?",
-               r.rejection_account_id as "rejection_account_id?"
-        from locked l
-        full join recorded r on false
-        "#,
-        &ids,
-        &owners,
-        &keys,
-    )
-    .fetch_all(tx.connection())
-    .await?;
-
-    let (mut accounts, mut records) = (Vec::new(), Vec::new());
-    for row in rows {
-        if let (
-            Some(id),
-            Some(currency),
-            Some(balance),
-            Some(version),
-            Some(overdraft_limit),
-            Some(status),
-            Some(created_at),
-        ) = (
-            row.id,
-            row.currency,
-            row.balance,
-            row.version,
-            row.overdraft_limit,
-            row.status,
-            row.created_at,
-        ) {
-            let (owner_id, owner_username) = (row.owner_id, row.username);
-            accounts.push(Account::try_from(AccountRow {
-                id,
-                owner_id,
-                owner_username,
-                currency,
-                balance,
-                version,
-                overdraft_limit,
-                status,
-                created_at,
-            })?);
-        } else if let (Some(owner), Some(key), Some(hash)) =
-            (row.record_owner_id, row.key, row.content_hash)
-        {
-            records.push(Record::from_row(
-                owner,
-                &key,
-                &hash,
-                row.transfer_id,
-                row.rejection_code,
-                row.rejection_account_id,
-            )?);
-        }
-    }
-    Ok(Locked { accounts: accounts.into_iter().collect(), records })
-}
-
-/// Stores the records, the postings of those that were accepted, and the new balances of `accounts`.
-///
-/// # Errors
-///
-/// [`Error::Constraint`] with [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey) when somebody else has
-/// answered one of the keys since [`lock`].
+/// [`Error::Constraint`] with [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey) when somebody else was
+/// answering one of the keys at the same time: a second attempt finds that answer. [`Error::Overload`] when a lock is not to be
+/// had in time.
 #[expect(
     clippy::as_conversions,
     reason = "how `query!` is told that an array holds nulls; it converts nothing"
 )]
-pub async fn write(
-    tx: &mut Tx<'_>,
-    postings: &[&Posting],
-    records: &[Record],
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let t = TransferColumns::from(postings);
-    let e = EntryColumns::from(postings);
-    let i = RecordColumns::from(records);
-    // Foreign keys are checked at the end of the statement, so its parts may refer to each other. The newest entry of an
-    // account in this batch has its new balance and version.
-    sqlx::query!(
+pub async fn write(tx: &mut Tx<'_>, batch: &Batch<'_>, now: OffsetDateTime) -> Result<bool, Error> {
+    let seen_ids: Vec<Uuid> = batch.seen.iter().map(|account| account.id.as_uuid()).collect();
+    let seen_revisions: Vec<i64> = batch.seen.iter().map(|account| account.revision).collect();
+    let c = AccountColumns::from(&*batch.changed);
+    let t = TransferColumns::from(&*batch.postings);
+    let r = RecordColumns::from(batch.records);
+    let is_written = sqlx::query_scalar!(
         r#"
-        with new_transfers as (
-            insert into simplebank.transfers
-                (id, kind, from_account_id, to_account_id, amount, currency, created_by, created_at)
-            select id, kind, from_account_id, to_account_id, amount, currency, created_by, $8
-            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[])
-                as t (id, kind, from_account_id, to_account_id, amount, currency, created_by)
-        ), new_entries as (
-            insert into simplebank.entries (account_id, version, transfer_id, amount, balance_after, created_at)
-            select account_id, version, transfer_id, amount, balance_after, $8
-            from unnest($9::uuid[], $10::bigint[], $11::uuid[], $12::bigint[], $13::bigint[])
-                as e (account_id, version, transfer_id, amount, balance_after)
-        ), new_balances as (
-            update simplebank.accounts a
-            set balance = newest.balance_after, version = newest.version
-            from (
-                select distinct on (account_id) account_id, version, balance_after
-                from unnest($9::uuid[], $10::bigint[], $13::bigint[]) as e (account_id, version, balance_after)
-                order by account_id, version desc
-            ) as newest
-            where a.id = newest.account_id
-        )
-        insert into simplebank.idempotency
-            (owner_id, key, content_hash, transfer_id, rejection_code, rejection_account_id, created_at)
-        select owner_id, key, content_hash, transfer_id, rejection_code, rejection_account_id, $8
-        from unnest($14::uuid[], $15::text[], $16::bytea[], $17::uuid[], $18::text[], $19::uuid[])
-            as i (owner_id, key, content_hash, transfer_id, rejection_code, rejection_account_id)
+        select simplebank.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                               $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33) as "is_written!"
         "#,
+        now,
+        batch.new_revision,
+        &seen_ids,
+        &seen_revisions,
+        &c.ids,
+        &c.balances,
+        &c.versions,
+        &c.held,
+        &c.spent_days as &[Option<Date>],
+        &c.spent as &[Option<i64>],
+        &c.spent_allowed as &[Option<i64>],
         &t.ids,
-        &t.kinds,
+        &t.kinds as &[&str],
         &t.from_account_ids,
         &t.to_account_ids,
         &t.amounts,
-        &t.currencies,
+        &t.currencies as &[&str],
         &t.created_by,
-        now,
-        &e.account_ids,
-        &e.versions,
-        &e.transfer_ids,
-        &e.amounts,
-        &e.balances_after,
-        &i.owner_ids,
-        &i.keys,
-        &i.content_hashes,
-        &i.transfer_ids as &[Option<Uuid>],
-        &i.rejection_codes as &[Option<String>],
-        &i.rejection_account_ids as &[Option<Uuid>],
-    )
-    .execute(tx.connection())
-    .await?;
-    Ok(())
+        &t.from_versions,
+        &t.from_balances,
+        &t.to_versions,
+        &t.to_balances,
+        &t.descriptions as &[Option<String>],
+        &t.references as &[Option<String>],
+        &t.hold_ids as &[Option<Uuid>],
+        &t.reverses_ids as &[Option<Uuid>],
+        &r.owner_ids,
+        &r.keys,
+        &r.content_hashes,
+        &r.transfer_ids as &[Option<Uuid>],
+        &r.hold_ids as &[Option<Uuid>],
+        &r.rejection_codes as &[Option<String>],
+        &r.rejection_subject_ids as &[Option<Uuid>],
+    );
+    Ok(is_written.fetch_one(tx.connection()).await?)
 }
 
 #[derive(Default)]
-struct TransferColumns {
+struct AccountColumns {
     ids: Vec<Uuid>,
-    kinds: Vec<String>,
-    from_account_ids: Vec<Uuid>,
-    to_account_ids: Vec<Uuid>,
-    amounts: Vec<i64>,
-    currencies: Vec<String>,
-    created_by: Vec<Uuid>,
+    balances: Vec<i64>,
+    versions: Vec<i64>,
+    held: Vec<i64>,
+    spent_days: Vec<Option<Date>>,
+    spent: Vec<Option<i64>>,
+    spent_allowed: Vec<Option<i64>>,
 }
 
-impl From<&[&Posting]> for TransferColumns {
-    fn from(postings: &[&Posting]) -> Self {
+impl From<&[&Account]> for AccountColumns {
+    fn from(accounts: &[&Account]) -> Self {
         let mut columns = Self::default();
-        for transfer in postings.iter().map(|posting| posting.transfer()) {
-            columns.ids.push(transfer.id.as_uuid());
-            columns.kinds.push(transfer.kind.as_str().to_owned());
-            columns.from_account_ids.push(transfer.from_account_id.as_uuid());
-            columns.to_account_ids.push(transfer.to_account_id.as_uuid());
-            columns.amounts.push(transfer.amount.minor());
-            columns.currencies.push(transfer.currency.code().to_owned());
-            columns.created_by.push(transfer.created_by.as_uuid());
+        for account in accounts {
+            columns.ids.push(account.id.as_uuid());
+            columns.balances.push(account.balance.minor());
+            columns.versions.push(account.version);
+            columns.held.push(account.held.minor());
+            columns.spent_days.push(account.spent.map(|spent| spent.day));
+            columns.spent.push(account.spent.map(|spent| spent.amount.minor()));
+            let allowed = account.spent.and_then(|spent| spent.allowed);
+            columns.spent_allowed.push(allowed.map(Amount::minor));
         }
         columns
     }
 }
 
 #[derive(Default)]
-struct EntryColumns {
-    account_ids: Vec<Uuid>,
-    versions: Vec<i64>,
-    transfer_ids: Vec<Uuid>,
+struct TransferColumns {
+    ids: Vec<Uuid>,
+    kinds: Vec<&'static str>,
+    from_account_ids: Vec<Uuid>,
+    to_account_ids: Vec<Uuid>,
     amounts: Vec<i64>,
-    balances_after: Vec<i64>,
+    currencies: Vec<&'static str>,
+    created_by: Vec<Uuid>,
+    from_versions: Vec<i64>,
+    from_balances: Vec<i64>,
+    to_versions: Vec<i64>,
+    to_balances: Vec<i64>,
+    descriptions: Vec<Option<String>>,
+    references: Vec<Option<String>>,
+    hold_ids: Vec<Option<Uuid>>,
+    reverses_ids: Vec<Option<Uuid>>,
 }
 
-impl From<&[&Posting]> for EntryColumns {
+impl From<&[&Posting]> for TransferColumns {
     fn from(postings: &[&Posting]) -> Self {
         let mut columns = Self::default();
-        for entry in postings.iter().flat_map(|posting| posting.entries()) {
-            columns.account_ids.push(entry.account_id.as_uuid());
-            columns.versions.push(entry.version);
-            columns.transfer_ids.push(entry.transfer_id.as_uuid());
-            columns.amounts.push(entry.amount.minor());
-            columns.balances_after.push(entry.balance_after.minor());
+        for posting in postings {
+            let transfer = posting.transfer();
+            columns.ids.push(transfer.id.as_uuid());
+            columns.kinds.push(transfer.kind.as_str());
+            columns.from_account_ids.push(transfer.from_account_id.as_uuid());
+            columns.to_account_ids.push(transfer.to_account_id.as_uuid());
+            columns.amounts.push(transfer.amount.minor());
+            columns.currencies.push(transfer.currency.code());
+            columns.created_by.push(transfer.created_by.as_uuid());
+            columns.from_versions.push(posting.from_entry().version);
+            columns.from_balances.push(posting.from_entry().balance_after.minor());
+            columns.to_versions.push(posting.to_entry().version);
+            columns.to_balances.push(posting.to_entry().balance_after.minor());
+            let memo = &transfer.memo;
+            columns.descriptions.push(memo.description.as_ref().map(ToString::to_string));
+            columns.references.push(memo.reference.as_ref().map(ToString::to_string));
+            columns.hold_ids.push(transfer.hold_id.map(|id| id.as_uuid()));
+            columns.reverses_ids.push(transfer.reverses_id.map(|id| id.as_uuid()));
         }
         columns
     }
@@ -258,8 +173,9 @@ struct RecordColumns {
     keys: Vec<String>,
     content_hashes: Vec<Vec<u8>>,
     transfer_ids: Vec<Option<Uuid>>,
+    hold_ids: Vec<Option<Uuid>>,
     rejection_codes: Vec<Option<String>>,
-    rejection_account_ids: Vec<Option<Uuid>>,
+    rejection_subject_ids: Vec<Option<Uuid>>,
 }
 
 impl From<&[Record]> for RecordColumns {
@@ -269,56 +185,70 @@ impl From<&[Record]> for RecordColumns {
             columns.owner_ids.push(record.owner.as_uuid());
             columns.keys.push(record.key.as_str().to_owned());
             columns.content_hashes.push(record.content_hash.to_vec());
-            let (posted, refused) = match &record.outcome {
-                Outcome::Posted(id) => (Some(id.as_uuid()), None),
-                Outcome::Refused(rejection) => (None, Some(rejection)),
+            let (transfer, hold, refused) = match &record.outcome {
+                Outcome::Posted(id) => (Some(id.as_uuid()), None, None),
+                Outcome::Held(id) => (None, Some(id.as_uuid()), None),
+                Outcome::Refused(rejection) => (None, None, Some(rejection)),
             };
-            columns.transfer_ids.push(posted);
+            columns.transfer_ids.push(transfer);
+            columns.hold_ids.push(hold);
             columns.rejection_codes.push(refused.map(|rejection| rejection.code().to_owned()));
-            let account = refused.and_then(Rejection::account).map(AccountId::as_uuid);
-            columns.rejection_account_ids.push(account);
+            columns.rejection_subject_ids.push(refused.and_then(|rejection| rejection.subject()));
         }
         columns
     }
 }
 
-/// The posting of a transfer, or `None` if there is no such transfer.
+/// The postings of those of some transfers that exist, in ascending order of their ids.
 ///
 /// # Errors
 ///
-/// [`Error::Inconsistent`] when its rows are no posting.
-pub async fn find(tx: &mut Tx<'_>, id: TransferId) -> Result<Option<Posting>, Error> {
-    let row = sqlx::query!(
+/// [`Error::Inconsistent`] when the rows of one are no posting.
+pub async fn find_all(tx: &mut Tx<'_>, ids: &[TransferId]) -> Result<Vec<Posting>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query!(
         r#"
-        select t.kind, t.from_account_id, t.to_account_id, t.amount, t.currency, t.created_by, t.created_at,
+        select t.id, t.kind, t.from_account_id, t.to_account_id, t.amount, t.currency, t.description, t.reference, t.hold_id,
+               t.reverses_id, t.created_by, t.created_at,
                f.version as from_version, f.amount as from_amount, f.balance_after as from_balance_after,
                o.version as to_version, o.amount as to_amount, o.balance_after as to_balance_after
         from simplebank.transfers t
-        join simplebank.entries f on f.transfer_id = t.id and f.account_id = t.from_account_id
-        join simplebank.entries o on o.transfer_id = t.id and o.account_id = t.to_account_id
-        where t.id = $1
+        join simplebank.entries f
+            on f.account_id = t.from_account_id and f.version = t.from_version and f.transfer_id = t.id
+        join simplebank.entries o on o.account_id = t.to_account_id and o.version = t.to_version and o.transfer_id = t.id
+        where t.id = any($1)
+        order by t.id
         "#,
-        id.as_uuid(),
+        &ids,
     )
-    .fetch_optional(tx.connection())
+    .fetch_all(tx.connection())
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let entry = |account_id, version, amount, balance_after| -> Entry {
-        let (transfer_id, created_at) = (id.as_uuid(), row.created_at);
-        EntryRow { account_id, version, transfer_id, amount, balance_after, created_at }.into()
-    };
-    let from_entry =
-        entry(row.from_account_id, row.from_version, row.from_amount, row.from_balance_after);
-    let to_entry = entry(row.to_account_id, row.to_version, row.to_amount, row.to_balance_after);
-    let transfer = Transfer::try_from(TransferRow {
-        id: id.as_uuid(),
-        kind: row.kind,
-        from_account_id: row.from_account_id,
-        to_account_id: row.to_account_id,
-        amount: row.amount,
-        currency: row.currency,
-        created_by: row.created_by,
-        created_at: row.created_at,
-    })?;
-    in_range("entries", "amount", id, Posting::from_rows(transfer, from_entry, to_entry)).map(Some)
+    rows.into_iter()
+        .map(|row| {
+            let entry = |account_id, version, amount, balance_after| -> Entry {
+                let (transfer_id, created_at) = (row.id, row.created_at);
+                EntryRow { account_id, version, transfer_id, amount, balance_after, created_at }
+                    .into()
+            };
+            let from_balance_after = row.from_balance_after;
+            let from =
+                entry(row.from_account_id, row.from_version, row.from_amount, from_balance_after);
+            let to = entry(row.to_account_id, row.to_version, row.to_amount, row.to_balance_after);
+            let transfer = Transfer::try_from(TransferRow {
+                id: row.id,
+                kind: row.kind,
+                from_account_id: row.from_account_id,
+                to_account_id: row.to_account_id,
+                amount: row.amount,
+                currency: row.currency,
+                description: row.description,
+                reference: row.reference,
+                hold_id: row.hold_id,
+                reverses_id: row.reverses_id,
+                created_by: row.created_by,
+                created_at: row.created_at,
+            })?;
+            in_range("entries", "amount", row.id, Posting::from_rows(transfer, from, to))
+        })
+        .collect()
 }

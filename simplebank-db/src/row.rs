@@ -3,13 +3,14 @@
 use std::{error::Error as StdError, str::FromStr};
 
 use simplebank_core::{
-    Account, AccountId, Amount, Balance, TransferId, UserId,
-    account::{OverdraftLimit, Owner},
+    Account, AccountId, Amount, Balance, Hold, HoldId, Memo, TransferId, UserId,
+    account::{Limits, OverdraftLimit, Owner, Spent},
+    hold::State,
     transfer::{Entry, Transfer},
     user::User,
 };
 use thiserror::Error;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::Error;
@@ -53,7 +54,14 @@ pub(crate) struct AccountRow {
     pub(crate) currency: String,
     pub(crate) balance: i64,
     pub(crate) version: i64,
+    pub(crate) revision: i64,
+    pub(crate) held: i64,
     pub(crate) overdraft_limit: i64,
+    pub(crate) transfer_limit: Option<i64>,
+    pub(crate) daily_limit: Option<i64>,
+    pub(crate) spent_day: Option<Date>,
+    pub(crate) spent: Option<i64>,
+    pub(crate) spent_allowed: Option<i64>,
     pub(crate) status: String,
     pub(crate) created_at: OffsetDateTime,
 }
@@ -73,14 +81,32 @@ impl TryFrom<AccountRow> for Account {
                 return Err(Error::inconsistent(TABLE, "owner_id", row.id, OutOfRange));
             }
         };
-        let limit = OverdraftLimit::from_minor(row.overdraft_limit);
+        let overdraft_limit = OverdraftLimit::from_minor(row.overdraft_limit);
+        let amount = |column, minor: Option<i64>| -> Result<Option<Amount>, Error> {
+            minor
+                .map(|minor| in_range(TABLE, column, row.id, Amount::from_minor(minor)))
+                .transpose()
+        };
+        let allowed = amount("spent_allowed", row.spent_allowed)?;
+        let spent = row.spent_day.zip(row.spent);
         Ok(Self {
             id: AccountId::from_uuid(row.id),
             owner,
             currency: parse(TABLE, "currency", row.id, &row.currency)?,
             balance: Balance::from_minor(row.balance),
             version: row.version,
-            overdraft_limit: in_range(TABLE, "overdraft_limit", row.id, limit)?,
+            revision: row.revision,
+            held: Balance::from_minor(row.held),
+            overdraft_limit: in_range(TABLE, "overdraft_limit", row.id, overdraft_limit)?,
+            limits: Limits {
+                per_transfer: amount("transfer_limit", row.transfer_limit)?,
+                per_day: amount("daily_limit", row.daily_limit)?,
+            },
+            spent: spent.map(|(day, minor)| Spent {
+                day,
+                amount: Balance::from_minor(minor),
+                allowed,
+            }),
             status: parse(TABLE, "status", row.id, &row.status)?,
             created_at: row.created_at,
         })
@@ -94,8 +120,24 @@ pub(crate) struct TransferRow {
     pub(crate) to_account_id: Uuid,
     pub(crate) amount: i64,
     pub(crate) currency: String,
+    pub(crate) description: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) hold_id: Option<Uuid>,
+    pub(crate) reverses_id: Option<Uuid>,
     pub(crate) created_by: Uuid,
     pub(crate) created_at: OffsetDateTime,
+}
+
+fn memo(
+    table: &'static str,
+    row: Uuid,
+    description: Option<&str>,
+    reference: Option<&str>,
+) -> Result<Memo, Error> {
+    Ok(Memo {
+        description: description.map(|text| parse(table, "description", row, text)).transpose()?,
+        reference: reference.map(|text| parse(table, "reference", row, text)).transpose()?,
+    })
 }
 
 impl TryFrom<TransferRow> for Transfer {
@@ -110,8 +152,58 @@ impl TryFrom<TransferRow> for Transfer {
             to_account_id: AccountId::from_uuid(row.to_account_id),
             amount: in_range(TABLE, "amount", row.id, Amount::from_minor(row.amount))?,
             currency: parse(TABLE, "currency", row.id, &row.currency)?,
+            memo: memo(TABLE, row.id, row.description.as_deref(), row.reference.as_deref())?,
+            hold_id: row.hold_id.map(HoldId::from_uuid),
+            reverses_id: row.reverses_id.map(TransferId::from_uuid),
             created_by: UserId::from_uuid(row.created_by),
             created_at: row.created_at,
+        })
+    }
+}
+
+pub(crate) struct HoldRow {
+    pub(crate) id: Uuid,
+    pub(crate) from_account_id: Uuid,
+    pub(crate) to_account_id: Uuid,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) description: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) created_by: Uuid,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) state: String,
+    pub(crate) captured_by: Option<Uuid>,
+    pub(crate) captured_amount: Option<i64>,
+    pub(crate) resolved_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<HoldRow> for Hold {
+    type Error = Error;
+
+    fn try_from(row: HoldRow) -> Result<Self, Error> {
+        const TABLE: &str = "holds";
+        let captured = row.captured_by.zip(row.captured_amount.and_then(Amount::from_minor));
+        let state = match (row.state.as_str(), captured, row.resolved_at) {
+            ("open", None, None) => State::Open,
+            ("expired", None, None) => State::Expired,
+            ("voided", None, Some(at)) => State::Voided { at },
+            ("captured", Some((id, amount)), Some(at)) => {
+                State::Captured { transfer_id: TransferId::from_uuid(id), amount, at }
+            }
+            _ => return Err(Error::inconsistent(TABLE, "state", row.id, OutOfRange)),
+        };
+        Ok(Self {
+            id: HoldId::from_uuid(row.id),
+            from_account_id: AccountId::from_uuid(row.from_account_id),
+            to_account_id: AccountId::from_uuid(row.to_account_id),
+            amount: in_range(TABLE, "amount", row.id, Amount::from_minor(row.amount))?,
+            currency: parse(TABLE, "currency", row.id, &row.currency)?,
+            memo: memo(TABLE, row.id, row.description.as_deref(), row.reference.as_deref())?,
+            created_by: UserId::from_uuid(row.created_by),
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            state,
         })
     }
 }

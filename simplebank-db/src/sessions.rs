@@ -2,6 +2,7 @@
 
 use simplebank_core::{SessionId, UserId, session::Session, user::User};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{Error, Tx, row::UserRow};
 
@@ -43,42 +44,47 @@ pub struct Login {
     pub refresh_token_hash: Vec<u8>,
 }
 
-/// The session with its user, or `None`.
+/// Those of some sessions that exist, with their users.
 ///
 /// # Errors
 ///
 /// Whatever the database answers.
-pub async fn find(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Login>, Error> {
-    let row = sqlx::query!(
+pub async fn find_all(tx: &mut Tx<'_>, ids: &[SessionId]) -> Result<Vec<Login>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query!(
         r#"
-        select s.user_id, s.refresh_token_hash, s.revoked_at, s.expires_at, s.created_at,
+        select s.id, s.user_id, s.refresh_token_hash, s.revoked_at, s.expires_at, s.created_at,
                u.username, u.full_name, u.email, u.role, u.password_changed_at, u.created_at as user_created_at
         from simplebank.sessions s
         join simplebank.users u on u.id = s.user_id
-        where s.id = $1
+        where s.id = any($1)
         "#,
-        id.as_uuid(),
+        &ids,
     )
-    .fetch_optional(tx.connection())
+    .fetch_all(tx.connection())
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let session = Session {
-        id,
-        user_id: UserId::from_uuid(row.user_id),
-        revoked_at: row.revoked_at,
-        expires_at: row.expires_at,
-        created_at: row.created_at,
-    };
-    let user = UserRow {
-        id: row.user_id,
-        username: row.username,
-        full_name: row.full_name,
-        email: row.email,
-        role: row.role,
-        password_changed_at: row.password_changed_at,
-        created_at: row.user_created_at,
-    };
-    Ok(Some(Login { session, user: user.try_into()?, refresh_token_hash: row.refresh_token_hash }))
+    rows.into_iter()
+        .map(|row| {
+            let session = Session {
+                id: SessionId::from_uuid(row.id),
+                user_id: UserId::from_uuid(row.user_id),
+                revoked_at: row.revoked_at,
+                expires_at: row.expires_at,
+                created_at: row.created_at,
+            };
+            let user = UserRow {
+                id: row.user_id,
+                username: row.username,
+                full_name: row.full_name,
+                email: row.email,
+                role: row.role,
+                password_changed_at: row.password_changed_at,
+                created_at: row.user_created_at,
+            };
+            let refresh_token_hash = row.refresh_token_hash;
+            Ok(Login { session, user: user.try_into()?, refresh_token_hash })
+        })
+        .collect()
 }
 
 /// Ends a session at `now`; ending it twice changes nothing.

@@ -27,4 +27,6 @@ mod stream;
 pub mod telemetry;
 mod token_key;
 
-pub use rest::{BODY_BYTES_MAX, BODY_READ_TIMEOUT, EDGE_CODES, InvalidOrigin, Origin, router};
+pub use rest::{
+    BATCH_BYTES_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT, EDGE_CODES, InvalidOrigin, Origin, router,
+};

@@ -29,7 +29,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// [`HEAD_BYTES_MAX`] for HTTP/2.
 const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
 /// The most requests of an HTTP/2 connection at a time: with bodies of 64 KiB they take 1 MiB, and those of 1,024
-/// connections 1 GiB.
+/// connections 1 GiB. The longer bodies of batches have a limit of their own.
 const STREAMS_MAX: u32 = 16;
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -1,20 +1,39 @@
 //! The bank: a database, a clock, a token maker and a password hasher.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use simplebank_db::Db;
+use simplebank_core::{AccountId, Currency};
+use simplebank_db::{Db, Tx, TxSpec, cash};
 use simplebank_token::{PasetoLocal, SymmetricKey, TokenMaker};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     Error,
     password::Passwords,
-    ports::{self, Clock, SystemClock},
+    ports::{self, Clock, SystemClock, new_id},
+    road::committer::{Committer, CommitterOptions},
+    sessions::Logins,
 };
+
+const FIND_CASH: TxSpec = TxSpec::read_committed("find_cash");
 
 /// A bank on a database. Clones share everything.
 #[derive(Clone, Debug)]
-pub struct Bank(Arc<Parts>);
+pub struct Bank {
+    parts: Arc<Parts>,
+    writes: Writes,
+}
+
+/// Whether what is ordered happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    Everything,
+    /// Orders are only judged.
+    Nothing,
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -23,6 +42,9 @@ struct Parts {
     tokens: Arc<dyn TokenMaker>,
     token_settings: TokenSettings,
     passwords: Passwords,
+    committer: Committer,
+    logins: Logins,
+    cash: Mutex<HashMap<Currency, AccountId>>,
 }
 
 /// How long tokens live and whom they name.
@@ -57,9 +79,15 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     tokens: Option<Arc<dyn TokenMaker>>,
     token_settings: TokenSettings,
+    committer: CommitterOptions,
 }
 
 impl Builder {
+    /// Gathers orders by `options`.
+    pub fn committer(self, options: CommitterOptions) -> Self {
+        Self { committer: options, ..self }
+    }
+
     /// Takes the time from `clock` rather than from the system.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
@@ -86,8 +114,11 @@ impl Builder {
             None => Arc::new(PasetoLocal::new(&random_key()?)),
         };
         let passwords = Passwords::new();
-        let Self { db, clock, token_settings, .. } = self;
-        Ok(Bank(Arc::new(Parts { db, clock, tokens, token_settings, passwords })))
+        let Self { db, clock, token_settings, committer, .. } = self;
+        let committer = Committer::new(committer);
+        let (logins, cash) = (Logins::default(), Mutex::default());
+        let parts = Parts { db, clock, tokens, token_settings, passwords, committer, logins, cash };
+        Ok(Bank { parts: Arc::new(parts), writes: Writes::Everything })
     }
 }
 
@@ -117,28 +148,74 @@ impl Bank {
             clock: Arc::new(SystemClock),
             tokens: None,
             token_settings: TokenSettings::default(),
+            committer: CommitterOptions::default(),
         }
     }
 
     /// The database, for transactions of your own.
     #[must_use]
     pub fn db(&self) -> &Db {
-        &self.0.db
+        &self.parts.db
+    }
+
+    /// The same bank, in which whatever moves money is only tried out: the answer is the one that it would have got, and
+    /// nothing is written, not even the answer under its key.
+    #[must_use]
+    pub fn dry_run(&self) -> Self {
+        Self { writes: Writes::Nothing, ..self.clone() }
+    }
+
+    pub(crate) fn is_dry(&self) -> bool {
+        self.writes == Writes::Nothing
+    }
+
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.parts.logins
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.parts.committer
+    }
+
+    /// The cash account of a currency; it is opened if there is none, and remembered, since it stays for ever.
+    pub(crate) async fn cash(&self, currency: Currency) -> Result<AccountId, Error> {
+        let lock = || self.parts.cash.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = lock().get(&currency) {
+            return Ok(*id);
+        }
+        let found = self.db().transact(FIND_CASH, async |tx| self.cash_in(tx, currency).await);
+        let id = found.await?;
+        lock().insert(currency, id);
+        Ok(id)
+    }
+
+    /// [`cash`](Self::cash) in a transaction that somebody else commits.
+    pub(crate) async fn cash_in(
+        &self,
+        tx: &mut Tx<'_>,
+        currency: Currency,
+    ) -> Result<AccountId, Error> {
+        if let Some(id) = cash::find(tx, currency).await? {
+            return Ok(id);
+        }
+        let new = new_id(self.now())?;
+        cash::ensure(tx, new, currency, self.now()).await?;
+        Ok(cash::find(tx, currency).await?.unwrap_or(new))
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {
-        self.0.clock.now()
+        self.parts.clock.now()
     }
 
     pub(crate) fn tokens(&self) -> &dyn TokenMaker {
-        &*self.0.tokens
+        &*self.parts.tokens
     }
 
     pub(crate) fn token_settings(&self) -> &TokenSettings {
-        &self.0.token_settings
+        &self.parts.token_settings
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
+        &self.parts.passwords
     }
 }

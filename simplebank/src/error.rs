@@ -1,5 +1,7 @@
 //! What can go wrong, as callers see it: a [`Kind`] to act on, a stable code to tell others, a text for people.
 
+use std::sync::Arc;
+
 use simplebank_core::Rejection;
 use simplebank_db::{self as db, BodyError, Constraint};
 use simplebank_token as token;
@@ -55,6 +57,24 @@ pub enum Error {
     /// Too many callers wait for the same thing.
     #[error("too many requests at a time")]
     TooMany,
+    /// One of several orders that were to happen together, so none did.
+    #[error("order {index} of the batch: {error}")]
+    Member {
+        /// Which one, counted from 0.
+        index: usize,
+        /// Why.
+        #[source]
+        error: Box<Error>,
+    },
+    /// Too many orders wait to be done; nothing has happened.
+    #[error("too many orders wait")]
+    Overloaded,
+    /// Whoever was doing it has stopped, as when the runtime shuts down: it may have happened or not.
+    #[error("nobody answered")]
+    Unanswered,
+    /// What befell a whole batch, told to each of its callers.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// The database.
     #[error("database: {0}")]
     Db(#[source] db::Error),
@@ -102,6 +122,19 @@ impl Error {
         Self::Invalid { fields: vec![FieldError::new(field, reason)] }
     }
 
+    /// This error for each of so many callers.
+    pub(crate) fn for_each_of(self, callers: usize) -> impl Iterator<Item = Self> {
+        let (mut only, mut shared) = (None, None);
+        if callers == 1 {
+            only = Some(self);
+        } else {
+            shared = Some(Arc::new(self));
+        }
+        (0..callers).filter_map(move |_| {
+            only.take().or_else(|| shared.as_ref().map(|error| Self::Shared(Arc::clone(error))))
+        })
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -113,6 +146,9 @@ impl Error {
             Self::Rejected(rejection) => kind_of_rejection(rejection),
             Self::KeyReused => Kind::Rejected,
             Self::TooMany => Kind::TooMany,
+            Self::Member { error, .. } => error.kind(),
+            Self::Shared(error) => error.kind(),
+            Self::Overloaded | Self::Unanswered => Kind::Unavailable,
             Self::Db(error) => match code_of_db(error) {
                 INTERNAL => Kind::Internal,
                 KEY_IN_USE => Kind::Conflict,
@@ -125,7 +161,7 @@ impl Error {
 
     /// The stable code, in `snake_case`; `docs/errors.md` lists all of them.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
@@ -135,6 +171,10 @@ impl Error {
             Self::Rejected(rejection) => rejection.code(),
             Self::KeyReused => "idempotency_key_reused",
             Self::TooMany => "too_many_requests",
+            Self::Member { error, .. } => error.code(),
+            Self::Shared(error) => error.code(),
+            Self::Overloaded => OVERLOADED,
+            Self::Unanswered => OUTCOME_UNKNOWN,
             Self::Db(error) => code_of_db(error),
             Self::Stopped(_) => UNAVAILABLE,
             Self::Token(_) | Self::Password(_) | Self::Randomness(_) => INTERNAL,
@@ -166,13 +206,26 @@ const KEY_IN_USE: &str = "idempotency_key_in_use";
 
 const fn kind_of_rejection(rejection: &Rejection) -> Kind {
     match rejection {
-        Rejection::AccountNotFound { .. } => Kind::NotFound,
+        Rejection::AccountNotFound { .. }
+        | Rejection::HoldNotFound { .. }
+        | Rejection::TransferNotFound { .. } => Kind::NotFound,
         Rejection::UsernameTaken { .. } | Rejection::AccountExists { .. } => Kind::Conflict,
         Rejection::SameAccount
         | Rejection::AccountFrozen { .. }
         | Rejection::AccountClosed { .. }
         | Rejection::CurrencyMismatch { .. }
         | Rejection::InsufficientFunds { .. }
+        | Rejection::TransferLimitExceeded { .. }
+        | Rejection::DailyLimitExceeded { .. }
+        | Rejection::HoldResolved { .. }
+        | Rejection::HoldExpired { .. }
+        | Rejection::CaptureExceedsHold { .. }
+        | Rejection::HoldBindsPayer { .. }
+        | Rejection::NotReversible { .. }
+        | Rejection::ReversalExceedsTransfer { .. }
+        | Rejection::AccountNotEmpty { .. }
+        | Rejection::AccountHasHolds { .. }
+        | Rejection::LimitBelowUse { .. }
         | Rejection::BalanceOutOfRange { .. } => Kind::Rejected,
     }
 }

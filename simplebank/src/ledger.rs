@@ -1,26 +1,36 @@
-//! Verifying the ledger: the invariants I1 to I5 over every row, in one snapshot and constant memory.
+//! Verifying the ledger: the invariants I1 to I5, I11 and I12 over every row, in one snapshot and constant memory.
 //!
-//! 1. Accounts: each agrees with its newest entry (I4), and balances sum to zero by currency (I1).
-//! 2. Entries: each account's chain has no gap (I4) and stays within its limit (I5); none stands alone (I3).
-//! 3. Transfers: each has two entries that sum to zero, in the currency of both accounts (I3), and its answer is recorded
-//!    (I2).
-//! 4. Records: each can be read, and each "posted" points at a transfer with the content that was asked for by that user
-//!    under that key (I2).
+//! 1. Accounts: each agrees with its newest entry (I4), with the open holds on it (I11) and with its limits (I5), and
+//!    balances sum to zero by currency (I1).
+//! 2. Limits: each account's history has no gap (I5).
+//! 3. Entries: each account's chain has no gap (I4) and stays within the limit of its time (I5); none stands alone (I3).
+//! 4. Transfers: each has two entries that sum to zero, in the currency of both accounts (I3), and its answer is recorded
+//!    (I2). A capture has its hold (I11), and a reversal is counted (I12).
+//! 5. Holds: each captured one has its capture (I11), and its answers are recorded (I2).
+//! 6. Reversals: each continues the one before, and none goes beyond the whole (I12).
+//! 7. Records: each can be read, and each answer points at a transfer or a hold with the content that was asked for by that
+//!    user under that key (I2).
+
+mod limits;
+mod promises;
+mod records;
 
 use std::time::Duration;
 
 use simplebank_core::{
     TransferId,
-    ledger::{Chain, Invariant, Row, Totals, Violation, check_account, check_posting},
-    transfer::{Entry, Transfer},
+    ledger::{
+        Chain, Invariant, Row, Totals, Violation, check_account, check_held, check_posting,
+        check_use,
+    },
+    transfer::Entry,
 };
 use simplebank_db::{
     self as db, BodyError, Tx, TxSpec, accounts, entries,
-    idempotency::{self, Outcome, Record},
-    transfers,
+    transfers::{self, Audited},
 };
 
-use crate::{Bank, Error, road::content_hash};
+use crate::{Bank, Error};
 
 /// Reading a long ledger takes long, and nobody waits for it: it only reads.
 const VERIFY: TxSpec = TxSpec::snapshot("verify")
@@ -44,7 +54,7 @@ pub struct Progress {
 /// What verifying found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Rows checked: of accounts, entries, transfers and records.
+    /// Rows checked: of accounts and their limits, entries, transfers, records, holds and reversals.
     pub rows: u64,
     /// The first row that breaks a promise; `None` when the ledger is whole.
     pub violation: Option<Violation>,
@@ -103,9 +113,12 @@ impl Bank {
                 let total = u64::try_from(entries::audit_rows(tx).await?).unwrap_or(0);
                 let mut counter = Counter { progress: Progress { done: 0, total }, tell: &tell };
                 verify_accounts(tx, &mut counter).await?;
+                limits::verify(tx, &mut counter).await?;
                 verify_entries(tx, &mut counter).await?;
                 verify_transfers(tx, &mut counter).await?;
-                verify_records(tx, &mut counter).await?;
+                promises::verify_holds(tx, &mut counter).await?;
+                promises::verify_reversals(tx, &mut counter).await?;
+                records::verify(tx, &mut counter).await?;
                 Ok(counter.progress.done)
             })
             .await;
@@ -124,8 +137,11 @@ async fn verify_accounts(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result<(
         let page = accounts::audit(tx, after, ROWS).await?;
         let Some(last) = page.last() else { return Ok(totals.finish()?) };
         after = Some(last.account.id);
+        limits::check_newest(tx, &page).await?;
         for audited in &page {
             check_account(&audited.account, audited.newest_entry)?;
+            check_held(&audited.account, audited.open_holds)?;
+            check_use(&audited.account)?;
             totals.add(&audited.account)?;
         }
         counter.add(page.len());
@@ -153,6 +169,7 @@ async fn verify_entries(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result<()
                 Some(chain) if chain.account_id() == entry.account_id => chain,
                 Some(_) | None => Chain::new(entry.account_id, audited.floor),
             };
+            next.set_floor(audited.floor);
             next.take(entry)?;
             chain = Some(next);
         }
@@ -164,25 +181,41 @@ async fn verify_transfers(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result<
     let mut after = None;
     loop {
         let page = transfers::audit(tx, after, ROWS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = Some(last.transfer.id);
         let ids: Vec<TransferId> = page.iter().map(|audited| audited.transfer.id).collect();
         let entries = entries::of_transfers(tx, &ids).await?;
         for audited in &page {
             let transfer = &audited.transfer;
             check_posting(transfer, entries_of(&entries, transfer.id))?;
-            let row = || Row::Transfer(transfer.id);
-            let currency = Some(transfer.currency);
-            if audited.from_currency != currency || audited.to_currency != currency {
-                let what = format!("is in {}, one of its accounts is not", transfer.currency);
-                return broken(Invariant::Balanced, row(), what);
-            }
-            if !audited.has_record {
-                return broken(Invariant::Acknowledged, row(), "no answer is recorded for it");
-            }
+            check_transfer(audited)?;
         }
         counter.add(page.len());
     }
+    match transfers::without_one_record(tx).await? {
+        None => Ok(()),
+        Some(id) => {
+            let what = "not exactly one answer is recorded for it";
+            broken(Invariant::Acknowledged, Row::Transfer(id), what)
+        }
+    }
+}
+
+fn check_transfer(audited: &Audited) -> Result<(), Stop> {
+    let transfer = &audited.transfer;
+    let row = Row::Transfer(transfer.id);
+    let currency = Some(transfer.currency);
+    if audited.from_currency != currency || audited.to_currency != currency {
+        let what = format!("is in {}, one of its accounts is not", transfer.currency);
+        return broken(Invariant::Balanced, row, what);
+    }
+    if !audited.has_hold {
+        return broken(Invariant::Promised, row, "no hold was captured by it");
+    }
+    if !audited.is_counted {
+        return broken(Invariant::GivenBack, row, "it does not count towards what it reverses");
+    }
+    Ok(())
 }
 
 /// The entries of one transfer among those of a page, which are in ascending order of the transfers' ids.
@@ -190,48 +223,6 @@ fn entries_of(entries: &[Entry], id: TransferId) -> &[Entry] {
     let begin = entries.partition_point(|entry| entry.transfer_id < id);
     let end = entries.partition_point(|entry| entry.transfer_id <= id);
     entries.get(begin..end).unwrap_or_default()
-}
-
-async fn verify_records(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result<(), Stop> {
-    let mut after = None;
-    loop {
-        let from = after.as_ref().map(|(owner, key)| (*owner, key));
-        let page = idempotency::audit(tx, from, ROWS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some((last.owner, last.key.clone()));
-        let posted: Vec<TransferId> = page.iter().filter_map(posted_as).collect();
-        let transfers = transfers::find_all(tx, &posted).await?;
-        for record in &page {
-            // Reading a refusal has shown that it is one.
-            let Some(id) = posted_as(record) else { continue };
-            let found = transfers.binary_search_by_key(&id, |transfer| transfer.id);
-            check_record(record, found.ok().and_then(|index| transfers.get(index)))?;
-        }
-        counter.add(page.len());
-    }
-}
-
-/// Compares a record that says "posted" with the transfer that it names, if that exists.
-fn check_record(record: &Record, transfer: Option<&Transfer>) -> Result<(), Stop> {
-    let wrong = |what: String| {
-        let row = Row::Record(record.owner, record.key.clone());
-        broken(Invariant::Acknowledged, row, what)
-    };
-    let Some(transfer) = transfer else { return wrong("its transfer does not exist".to_owned()) };
-    if transfer.created_by != record.owner {
-        return wrong(format!("transfer {} was asked for by {}", transfer.id, transfer.created_by));
-    }
-    if content_hash(record.owner, &record.key, &transfer.content()) != record.content_hash {
-        return wrong(format!("transfer {} is not what was asked for under this key", transfer.id));
-    }
-    Ok(())
-}
-
-fn posted_as(record: &Record) -> Option<TransferId> {
-    match record.outcome {
-        Outcome::Posted(id) => Some(id),
-        Outcome::Refused(_) => None,
-    }
 }
 
 fn broken<T>(invariant: Invariant, row: Row, what: impl Into<String>) -> Result<T, Stop> {

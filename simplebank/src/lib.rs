@@ -6,8 +6,8 @@
 //! |---|---|
 //! | users | [`register`](Bank::register), [`me`](Bank::me), [`user_by_name`](Bank::user_by_name), [`users`](Bank::users), [`set_role`](Bank::set_role) |
 //! | sessions | [`log_in`](Bank::log_in), [`authenticate`](Bank::authenticate), [`renew`](Bank::renew), [`log_out`](Bank::log_out) |
-//! | accounts | [`open_account`](Bank::open_account), [`account`](Bank::account), [`accounts`](Bank::accounts), [`entries`](Bank::entries), [`freeze`](Bank::freeze), [`unfreeze`](Bank::unfreeze) |
-//! | money | [`deposit`](Bank::deposit), [`withdraw`](Bank::withdraw), [`transfer`](Bank::transfer), [`transfer_by_id`](Bank::transfer_by_id), [`transfers`](Bank::transfers) |
+//! | accounts | [`open_account`](Bank::open_account), [`account`](Bank::account), [`accounts`](Bank::accounts), [`entries`](Bank::entries), [`balance_at`](Bank::balance_at), [`statement`](Bank::statement), [`freeze`](Bank::freeze), [`unfreeze`](Bank::unfreeze), [`set_limits`](Bank::set_limits), [`close_account`](Bank::close_account) |
+//! | money | [`deposit`](Bank::deposit), [`withdraw`](Bank::withdraw), [`transfer`](Bank::transfer), [`post_all`](Bank::post_all), [`place_hold`](Bank::place_hold), [`capture`](Bank::capture), [`void`](Bank::void), [`hold_by_id`](Bank::hold_by_id), [`holds`](Bank::holds), [`reverse`](Bank::reverse), [`dry_run`](Bank::dry_run), [`transfer_by_id`](Bank::transfer_by_id), [`transfers`](Bank::transfers), [`transfers_by_reference`](Bank::transfers_by_reference) |
 //! | ledger | [`verify`](Bank::verify) |
 //!
 //! Every movement of money carries an [`IdempotencyKey`](core::IdempotencyKey) that its caller chose: sent again, it gives
@@ -15,12 +15,12 @@
 //! siblings do the same inside a transaction of your own, so that your rows and our transfer commit or vanish together.
 //!
 //! ```no_run
-//! use simplebank::{Bank, Transfer, core::{Amount, Principal}, db::{Db, PoolOptions}};
+//! use simplebank::{Bank, Transfer, core::{Amount, Memo, Principal}, db::{Db, PoolOptions}};
 //!
 //! # async fn example(alice: simplebank::core::AccountId, bob: simplebank::core::AccountId) -> Result<(), Box<dyn std::error::Error>> {
 //! let bank = Bank::new(Db::connect("postgres://localhost/simplebank", PoolOptions::default()).await?)?;
 //! let euro = "EUR".parse()?;
-//! let rent = Transfer { from_account_id: alice, to_account_id: bob, amount: Amount::parse("850", euro)?, currency: euro };
+//! let rent = Transfer { from_account_id: alice, to_account_id: bob, amount: Amount::parse("850", euro)?, currency: euro, memo: Memo::NONE };
 //! let receipt = bank.transfer(&Principal::Operator, "rent-2026-11".parse()?, rent).await?;
 //! println!("{} left", receipt.account.balance.to_decimal(euro));
 //! # Ok(())
@@ -30,6 +30,7 @@
 mod access;
 mod accounts;
 mod bank;
+pub mod csv;
 mod error;
 mod ledger;
 mod page;
@@ -47,14 +48,14 @@ pub use simplebank_db as db;
 pub use simplebank_token as token;
 
 pub use self::{
-    accounts::OpenAccount,
+    accounts::{BalanceAt, OpenAccount, SetLimits, Statement, StatementPage, StatementPlace},
     bank::{Bank, Builder, TokenSettings},
     error::{Error, FieldError, Kind},
     ledger::{Progress, Report},
     page::{Listing, Page, PageLimit},
     password::NewPassword,
-    road::Receipt,
+    road::{Mode, Receipt, ReceiptAccount, committer::CommitterOptions},
     sessions::{AccessToken, Caller, LogIn, LoggedIn},
-    transfers::{Deposit, Transfer, Withdrawal},
+    transfers::{Deposit, Member, PlaceHold, Reverse, Transfer, Withdrawal},
     users::Register,
 };

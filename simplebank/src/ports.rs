@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use simplebank_core::{AccountId, SessionId, TokenId, TransferId, UserId};
+use simplebank_core::{AccountId, HoldId, SessionId, TokenId, TransferId, UserId};
 use time::OffsetDateTime;
 
 use crate::Error;
@@ -54,7 +54,7 @@ macro_rules! new_ids {
     )+};
 }
 
-new_ids! { AccountId SessionId TokenId TransferId UserId }
+new_ids! { AccountId HoldId SessionId TokenId TransferId UserId }
 
 /// A fresh identifier that sorts after those made a millisecond before.
 pub(crate) fn new_id<I: NewId>(now: OffsetDateTime) -> Result<I, Error> {

@@ -1,5 +1,7 @@
-//! For tests of those who embed the bank: a clock that stands still, and databases and faults of their own, which
-//! [`simplebank_db::testing`] explains.
+//! For tests of those who embed the bank: a ledger in memory, a clock that stands still, and databases and faults of their own,
+//! which [`simplebank_db::testing`] explains.
+
+mod ledger;
 
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +11,7 @@ pub use simplebank_db::testing::{
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
+pub use self::ledger::MemoryLedger;
 use crate::ports::{Clock, whole_microseconds};
 
 /// A clock that shows 2026-01-01 12:00 UTC until it is told otherwise. Clones are one clock.

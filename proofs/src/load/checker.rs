@@ -9,13 +9,13 @@
 use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
-use super::{Findings, Line, Told, World, client::with_causes, log::number_of};
+use super::{Findings, Line, Told, What, World, client::with_causes, log::number_of};
 
 /// Rows of a broken rule that are named.
 const NAMED_MAX: i64 = 20;
 
 /// The invariant, what a row of the answer is, and the statement that must find none.
-const RULES: [(&str, &str, &str); 10] = [
+const RULES: [(&str, &str, &str); 15] = [
     (
         "I1",
         "currency whose balances don't sum to zero",
@@ -85,7 +85,51 @@ const RULES: [(&str, &str, &str); 10] = [
     (
         "I5",
         "account below its limit",
-        "select id::text from simplebank.accounts where kind = 'customer' and balance < -overdraft_limit",
+        "select id::text from simplebank.accounts where kind = 'customer' and balance - held < -overdraft_limit",
+    ),
+    (
+        "I4",
+        "account that holds something else than its open holds",
+        "select a.id::text from simplebank.accounts a
+         left join simplebank.holds h on h.from_account_id = a.id and h.state = 'open'
+         group by a.id
+         having a.held <> coalesce(sum(h.amount), 0)",
+    ),
+    (
+        "I3",
+        "hold whose capture is not its one transfer",
+        "select h.id::text from simplebank.holds h
+         left join simplebank.transfers t on t.hold_id = h.id
+         group by h.id
+         having count(t.id) <> case when h.state = 'captured' then 1 else 0 end
+             or count(t.id) <> count(*) filter (
+                 where t.id = h.captured_by and t.amount = h.captured_amount and t.amount <= h.amount
+                     and (t.from_account_id, t.to_account_id, t.currency) = (h.from_account_id, h.to_account_id, h.currency)
+             )",
+    ),
+    (
+        "I3",
+        "transfer that captures no hold",
+        "select t.id::text from simplebank.transfers t
+         left join simplebank.holds h on h.id = t.hold_id
+         where (t.kind = 'capture') <> (h.id is not null)",
+    ),
+    (
+        "I3",
+        "transfer of which more was given back than it moved, or to somebody else",
+        "select t.id::text from simplebank.transfers t
+         join simplebank.transfers r on r.reverses_id = t.id
+         group by t.id
+         having sum(r.amount) > t.amount
+             or bool_or((r.from_account_id, r.to_account_id, r.currency) <> (t.to_account_id, t.from_account_id, t.currency))",
+    ),
+    (
+        "I2",
+        "hold that no answer stands for, or more than its placing and its end",
+        "select h.id::text from simplebank.holds h
+         left join simplebank.idempotency i on i.hold_id = h.id
+         group by h.id
+         having count(i.key) <> case when h.state = 'voided' then 2 else 1 end",
     ),
     (
         "I2",
@@ -104,6 +148,8 @@ struct Recorded {
     owner_id: Uuid,
     rejection_code: Option<String>,
     transfer_id: Option<Uuid>,
+    hold_id: Option<Uuid>,
+    hold_state: Option<String>,
     kind: Option<String>,
     from_account_id: Option<Uuid>,
     to_account_id: Option<Uuid>,
@@ -115,11 +161,16 @@ struct Recorded {
 }
 
 const RECORDED: &str = "
-    select i.key, i.owner_id, i.rejection_code, i.transfer_id, t.kind, t.from_account_id, t.to_account_id, t.amount,
-           t.currency, t.created_by, e.version, e.balance_after
+    select i.key, i.owner_id, i.rejection_code, i.transfer_id, i.hold_id, h.state as hold_state, t.kind,
+           coalesce(t.from_account_id, h.from_account_id) as from_account_id,
+           coalesce(t.to_account_id, h.to_account_id) as to_account_id,
+           coalesce(t.amount, h.amount) as amount, coalesce(t.currency, h.currency) as currency,
+           coalesce(t.created_by, h.created_by) as created_by, e.version, e.balance_after
     from simplebank.idempotency i
     left join simplebank.transfers t on t.id = i.transfer_id
-    left join simplebank.entries e on e.transfer_id = t.id and e.account_id = t.from_account_id";
+    left join simplebank.holds h on h.id = i.hold_id
+    left join simplebank.entries e on e.transfer_id = t.id
+        and e.account_id = case t.kind when 'capture' then t.to_account_id else t.from_account_id end";
 
 /// Compares the database with the log, and with itself.
 pub(crate) async fn check(world: &World, lines: &[Line], findings: &mut Findings) {
@@ -185,7 +236,7 @@ async fn check_log(world: &World, lines: &[Line], findings: &mut Findings) {
 /// A recorded answer must be the one that the client was told, for what the client has asked.
 fn check_row(line: &Line, row: &Recorded, findings: &mut Findings) {
     let key = &row.key;
-    let is_posted = row.transfer_id.is_some();
+    let is_posted = row.transfer_id.is_some() || row.hold_id.is_some();
     if row.owner_id != line.owner {
         findings.add("I2", format!("{key}: another's key"));
     }
@@ -198,6 +249,11 @@ fn check_row(line: &Line, row: &Recorded, findings: &mut Findings) {
             let told = (Some(transfer), Some(version), Some(balance_after));
             if told != (row.transfer_id, row.version, row.balance_after) {
                 findings.add("I2", format!("{key}: told {:?}, recorded {row:?}", line.told));
+            }
+        }
+        Told::Held { hold } => {
+            if row.hold_id != Some(hold) {
+                findings.add("I2", format!("{key}: told hold {hold}, recorded {row:?}"));
             }
         }
         Told::Refused(code) => {
@@ -214,9 +270,21 @@ fn check_row(line: &Line, row: &Recorded, findings: &mut Findings) {
 }
 
 fn is_as_asked(line: &Line, row: &Recorded) -> bool {
-    row.kind.as_deref() == Some("transfer")
+    let kind = match line.what {
+        What::Transfer => Some("transfer"),
+        What::Capture => Some("capture"),
+        What::Reversal => Some("reversal"),
+        What::Hold | What::Void => None,
+    };
+    let is_of_caller = row.created_by == Some(line.owner);
+    row.kind.as_deref() == kind
         && row.currency.as_deref() == Some("EUR")
-        && row.created_by == Some(line.owner)
+        && match line.what {
+            What::Transfer | What::Capture | What::Reversal => is_of_caller,
+            What::Hold => is_of_caller && row.hold_id.is_some(),
+            // Who lets go of a hold is not who placed it.
+            What::Void => row.hold_state.as_deref() == Some("voided"),
+        }
         && (row.from_account_id, row.to_account_id) == (Some(line.from), Some(line.to))
         && row.amount == Some(line.amount)
 }
@@ -227,6 +295,9 @@ fn check_absent(number: usize, line: &Line, findings: &mut Findings) {
         Told::Nothing | Told::Failed(_) => {}
         Told::Acknowledged { transfer, .. } => {
             findings.add("I2", format!("line {number}: acknowledged as {transfer}, and lost"));
+        }
+        Told::Held { hold } => {
+            findings.add("I2", format!("line {number}: acknowledged as hold {hold}, and lost"));
         }
         Told::Refused(code) => {
             findings.add("I7", format!("line {number}: refused as {code}, and forgotten"));

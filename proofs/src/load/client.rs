@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 
 use simplebank::{
     Error, Receipt, Transfer,
-    core::{Amount, IdempotencyKey},
+    core::{Amount, IdempotencyKey, Memo},
 };
 use tokio::time::Instant;
 
-use super::{Line, Road, Shared, Told, log::key_of, naive};
+use super::{Line, Road, Shared, Told, What, log::key_of, naive};
 use crate::{
     bank::{Customer, euro, key},
     random::Random,
@@ -61,7 +61,7 @@ pub(super) async fn run(shared: Arc<Shared>, client: u64, is_on_hot_accounts: bo
         let wish = wish(&shared, &mut random, is_on_hot_accounts);
         match shared.road {
             Road::Bank => ask(&shared, &wish, random.below(AGAIN_ONE_IN) == 0).await,
-            Road::NoRowLock | Road::AnswerBeforeCommit => {
+            Road::NoRowLock | Road::AnswerBeforeCommit | Road::UncheckedMemory => {
                 naive::ask(&shared, &wish, random.next()).await;
             }
         }
@@ -82,6 +82,7 @@ fn wish(shared: &Shared, random: &mut Random, is_on_hot_accounts: bool) -> Wish 
     };
     let cents = i64::try_from(random.below(CENTS_MAX) + 1).expect("it is small");
     let line = Line {
+        what: What::Transfer,
         owner: from.principal.id().as_uuid(),
         from: from.account.as_uuid(),
         to: to.account.as_uuid(),
@@ -144,6 +145,7 @@ async fn send(shared: &Arc<Shared>, wish: &Wish) -> Sent {
         to_account_id: wish.to.account,
         amount: wish.amount,
         currency: euro(),
+        memo: Memo::NONE,
     };
     let transfer = tokio::spawn(async move { bank.transfer(&by, key, command).await });
     match tokio::time::timeout(ANSWER_LIMIT, transfer).await {

@@ -15,9 +15,25 @@ use crate::{Report, thousands};
 /// What every key of the load begins with; the rest is the number of its line.
 const KEY_PREFIX: &str = "load-";
 
-/// One transfer, as its client knows it.
+/// What somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Transfer,
+    /// That money be held.
+    Hold,
+    /// What a hold holds, or a part of it.
+    Capture,
+    /// That a hold be let go of.
+    Void,
+    /// That a transfer be given back, or a part of it; who pays is who was paid.
+    Reversal,
+}
+
+/// One order, as its client knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
+    /// What is asked for.
+    pub(crate) what: What,
     /// Who asked.
     pub(crate) owner: Uuid,
     /// Who is to pay.
@@ -46,10 +62,15 @@ pub(crate) enum Told {
     Acknowledged {
         /// Which transfer it is.
         transfer: Uuid,
-        /// The version of the payer's account.
+        /// The version of the account that the receipt shows: the payer's, or for a capture the payee's.
         version: i64,
-        /// The payer's balance.
+        /// Its balance.
         balance_after: i64,
+    },
+    /// The hold is placed, or let go of.
+    Held {
+        /// Which hold it is.
+        hold: Uuid,
     },
     /// The bank said no, for the reason of this code.
     Refused(&'static str),
@@ -103,6 +124,9 @@ impl Log {
         match told {
             Told::Acknowledged { transfer, .. } => {
                 parts.fresh.push(transfer);
+                self.acknowledged.send_modify(|count| *count = count.saturating_add(1));
+            }
+            Told::Held { .. } => {
                 self.acknowledged.send_modify(|count| *count = count.saturating_add(1));
             }
             Told::Failed(_) => self.let_down.send_modify(|count| *count = count.saturating_add(1)),
@@ -165,6 +189,7 @@ impl Log {
         for line in lines {
             let what = match line.told {
                 Told::Acknowledged { .. } => "transfers acknowledged".to_owned(),
+                Told::Held { .. } => "holds placed and let go of".to_owned(),
                 Told::Refused(_) => "refused".to_owned(),
                 Told::Failed(code) => format!("failed as {code}"),
                 Told::Nothing => "without an answer".to_owned(),

@@ -1,9 +1,6 @@
 //! The checker finds each kind of damage, and the reader what it looks for.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use simplebank::testing::TestDatabase;
 use uuid::Uuid;
@@ -55,8 +52,10 @@ async fn the_checker_finds_each_kind_of_damage() {
         ("I2", "update simplebank.transfers set amount = amount + 1 where kind = 'transfer'"),
         (
             "I2",
-            "insert into simplebank.transfers select gen_random_uuid(), kind, from_account_id, to_account_id, amount,
-                 currency, created_by, created_at from simplebank.transfers limit 1",
+            "insert into simplebank.transfers
+                 (id, kind, from_account_id, to_account_id, amount, currency, created_by, created_at, from_version, to_version)
+             select gen_random_uuid(), kind, from_account_id, to_account_id, amount,
+                 currency, created_by, created_at, from_version, to_version from simplebank.transfers limit 1",
         ),
         ("I3", "delete from simplebank.entries where version = 2"),
         ("I3", "update simplebank.entries set transfer_id = gen_random_uuid() where version = 2"),
@@ -101,14 +100,7 @@ async fn the_checker_believes_no_log_that_the_database_contradicts() {
 async fn the_reader_sees_what_is_missing_and_what_disagrees() {
     let database = TestDatabase::new().await;
     let (world, _) = used_world(&database).await;
-    let shared = Shared {
-        world: Arc::clone(&world),
-        log: Arc::new(Log::new()),
-        road: Road::Bank,
-        transfers_max: 0,
-        is_stopped: AtomicBool::new(false),
-        is_paused: tokio::sync::watch::Sender::new(false),
-    };
+    let shared = Shared::new(&world, &Arc::new(Log::new()), Road::Bank, 0);
     let seen = async |acknowledged: &[Uuid]| {
         reader::read(&shared, acknowledged).await.unwrap();
         shared.log.take_findings().invariants()

@@ -88,7 +88,7 @@ impl Accounts {
             if !has_waited.swap(true, Ordering::Relaxed) {
                 gate.pass().await;
             }
-            self.bank.transfer_in(tx, &payer.principal, key.clone(), command).await
+            self.bank.transfer_in(tx, &payer.principal, key.clone(), command.clone()).await
         });
         is_paid(paid.await)
     }

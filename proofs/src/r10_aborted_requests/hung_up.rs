@@ -1,26 +1,24 @@
 //! HTTP requests whose clients hang up.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use secrecy::ExposeSecret as _;
-use simplebank::{Bank, LogIn};
-use simplebank_http::{
-    router,
-    server::{End, Limits, serve},
-};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::{JoinHandle, JoinSet},
+    net::TcpStream,
+    task::JoinSet,
 };
 
 use super::{CENTS, CLIENTS, CONNECTIONS, Stage, come_to_rest, lock};
-use crate::{bank, random::Random, wish::Wish};
+use crate::{
+    bank,
+    http::{Server, log_in},
+    random::Random,
+    wish::Wish,
+};
 
 /// [`CENTS`] as it is written.
 const AMOUNT: &str = "0.01";
@@ -62,26 +60,19 @@ struct Request {
     answer: Option<String>,
 }
 
-/// The bank's server.
-struct Server {
-    bank: Bank,
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<End>,
-}
-
 type Requests = Arc<Mutex<Vec<Request>>>;
 
 /// Has so many clients hang up, and then sends everything again.
 pub(super) async fn run(stage: &Arc<Stage>, aborts: u64) {
-    let server = start(stage).await;
-    let tokens = Arc::new(log_in(&server.bank, stage.world.customers().len()).await);
+    let bank = bank::open(&stage.url, CONNECTIONS).await;
+    let tokens = Arc::new(log_in(&bank, stage.world.customers().len()).await);
+    let server = Server::start(bank).await;
     let requests = Requests::default();
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         let (stage, tokens, requests) =
             (Arc::clone(stage), Arc::clone(&tokens), Arc::clone(&requests));
-        let (random, address) = (stage.world.random(CLIENTS + number), server.address);
+        let (random, address) = (stage.world.random(CLIENTS + number), server.address());
         clients.spawn(async move {
             let client = Client { stage, tokens, requests, address };
             client.run(random, aborts).await;
@@ -101,37 +92,13 @@ pub(super) async fn run(stage: &Arc<Stage>, aborts: u64) {
     for _ in 0..CLIENTS {
         let (stage, tokens, requests) =
             (Arc::clone(stage), Arc::clone(&tokens), Arc::clone(&requests));
-        let client = Client { stage, tokens, requests, address: server.address };
+        let client = Client { stage, tokens, requests, address: server.address() };
         clients.spawn(async move { client.send_all_again().await });
     }
     clients.join_all().await;
-    drop(server.stop);
-    if !matches!(server.ended.await, Ok(End::Drained)) {
+    if !server.stop().await {
         stage.found("the server did not end in an orderly way".to_owned());
     }
-}
-
-async fn start(stage: &Stage) -> Server {
-    let bank = bank::open(&stage.url, CONNECTIONS).await;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
-    let address = listener.local_addr().expect("it has just been bound");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let app = router(bank.clone(), &[]);
-    let ended = tokio::spawn(async move {
-        serve(listener, app, Limits::default(), async { drop(stopped.await) }).await
-    });
-    Server { bank, address, stop, ended }
-}
-
-/// A token for each customer.
-async fn log_in(bank: &Bank, customers: usize) -> Vec<String> {
-    let mut tokens = Vec::new();
-    for number in 0..customers {
-        let command = LogIn { username: bank::username(number), password: bank::PASSWORD.into() };
-        let login = bank.log_in(command).await.expect("they are registered");
-        tokens.push(login.access_token.token.expose_secret().to_owned());
-    }
-    tokens
 }
 
 struct Client {

@@ -101,3 +101,23 @@ async fn r13_a_crowd_on_one_row_is_served() {
 async fn r11_what_failed_is_never_reported_as_success() {
     prove("R11").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r16_poison_harms_nobody_else_and_no_answer_is_early() {
+    prove("R16").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r20_twice_the_peak_load_is_served_or_refused() {
+    prove("R20").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r27_random_operations_get_the_same_answers_in_memory_and_on_postgresql() {
+    prove("R27").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r30_two_processes_and_an_embedder_break_no_promise_together() {
+    prove("R30").await;
+}

@@ -4,7 +4,7 @@ use simplebank::{Bank, Listing};
 
 use super::{OPERATOR, every_page, viewed};
 use crate::{
-    args::History,
+    args::{History, TransferHistory},
     exit::{Code, Failure, remark},
     output::{EntryRow, Format, List, Row, TransferRow},
 };
@@ -26,12 +26,17 @@ pub(super) async fn entries(
 }
 
 pub(super) async fn transfers(
-    history: &History,
+    TransferHistory { history, reference }: &TransferHistory,
     bank: &Bank,
     format: Format,
 ) -> Result<Code, Failure> {
+    let (by, account) = (&OPERATOR, history.account);
     let read = async |page| {
-        Ok(viewed(bank.transfers(&OPERATOR, history.account, page).await?, TransferRow::from))
+        let found = match reference {
+            None => bank.transfers(by, account, page).await?,
+            Some(reference) => bank.transfers_by_reference(by, account, reference, page).await?,
+        };
+        Ok(viewed(found, TransferRow::from))
     };
     if history.all {
         every_page(format, history.before, read).await

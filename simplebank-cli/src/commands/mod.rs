@@ -4,9 +4,12 @@ mod account;
 mod completions;
 mod doctor;
 mod entries;
+mod holds;
+mod import;
 mod locks;
 mod migrate;
 mod money;
+mod statement;
 mod user;
 mod verify;
 
@@ -48,12 +51,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<Code, Failure> {
         Command::Deposit(cash) => money::deposit(cash, &database, format),
         Command::Withdraw(cash) => money::withdraw(cash, &database, format),
         Command::Transfer(transfer) => money::transfer(transfer, &database, format),
+        Command::Import(import) => import::run(&import, &database, format),
+        Command::Hold(command) => holds::run(command, &database, format),
+        Command::Reverse(reverse) => holds::reverse(reverse, &database, format),
         Command::Entries(history) => {
             on_bank(&database, format, async |bank| entries::entries(&history, bank, format).await)
         }
         Command::Transfers(history) => on_bank(&database, format, async |bank| {
             entries::transfers(&history, bank, format).await
         }),
+        Command::Statement(of) => {
+            on_bank(&database, format, async |bank| statement::run(&of, bank, format).await)
+        }
         Command::Verify => on_bank(&database, format, async |bank| verify::run(bank, format).await),
         Command::Doctor { locks: false } => doctor::run(&database, format),
         Command::Doctor { locks: true } => locks::run(&database, format),

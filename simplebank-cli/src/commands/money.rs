@@ -1,14 +1,14 @@
 //! `simplebank deposit`, `withdraw` and `transfer`: what is wrong with the arguments is told first, then the key is shown,
 //! and only then is anything tried.
 
-use simplebank::{Bank, Deposit, Error, Receipt, Transfer, Withdrawal, core::IdempotencyKey};
+use simplebank::{Bank, Deposit, Error, Transfer, Withdrawal, core::IdempotencyKey};
 use simplebank_localpg::DatabaseArgs;
 
 use super::{OPERATOR, on_bank};
 use crate::{
     args::{self, Cash, Key},
     exit::{Code, Failure, remark},
-    output::{self, Format, ReceiptDocument},
+    output::{self, Document, Format, ReceiptDocument},
 };
 
 pub(super) fn deposit(
@@ -16,9 +16,11 @@ pub(super) fn deposit(
     settings: &DatabaseArgs,
     format: Format,
 ) -> Result<Code, Failure> {
-    let Cash { account: account_id, money, key } = cash;
-    let command = Deposit { account_id, amount: money.amount()?, currency: money.currency };
-    post(settings, key, format, async |bank, key| bank.deposit(&OPERATOR, key, command).await)
+    let Cash { account: account_id, money, memo, key } = cash;
+    let (amount, currency) = (money.amount()?, money.currency);
+    let command = Deposit { account_id, amount, currency, memo: memo.into() };
+    let deposit = async |bank: &Bank, key| bank.deposit(&OPERATOR, key, command).await;
+    wish(settings, key, format, deposit, ReceiptDocument::new)
 }
 
 pub(super) fn withdraw(
@@ -26,9 +28,11 @@ pub(super) fn withdraw(
     settings: &DatabaseArgs,
     format: Format,
 ) -> Result<Code, Failure> {
-    let Cash { account: account_id, money, key } = cash;
-    let command = Withdrawal { account_id, amount: money.amount()?, currency: money.currency };
-    post(settings, key, format, async |bank, key| bank.withdraw(&OPERATOR, key, command).await)
+    let Cash { account: account_id, money, memo, key } = cash;
+    let (amount, currency) = (money.amount()?, money.currency);
+    let command = Withdrawal { account_id, amount, currency, memo: memo.into() };
+    let withdraw = async |bank: &Bank, key| bank.withdraw(&OPERATOR, key, command).await;
+    wish(settings, key, format, withdraw, ReceiptDocument::new)
 }
 
 pub(super) fn transfer(
@@ -36,32 +40,38 @@ pub(super) fn transfer(
     settings: &DatabaseArgs,
     format: Format,
 ) -> Result<Code, Failure> {
-    let args::Transfer { from: from_account_id, to: to_account_id, money, key } = transfer;
-    let (amount, currency) = (money.amount()?, money.currency);
-    let command = Transfer { from_account_id, to_account_id, amount, currency };
-    post(settings, key, format, async |bank, key| bank.transfer(&OPERATOR, key, command).await)
+    let args::Transfer { from: from_account_id, to: to_account_id, money, memo, key } = transfer;
+    let (amount, currency, memo) = (money.amount()?, money.currency, memo.into());
+    let command = Transfer { from_account_id, to_account_id, amount, currency, memo };
+    let transfer = async |bank: &Bank, key| bank.transfer(&OPERATOR, key, command).await;
+    wish(settings, key, format, transfer, ReceiptDocument::new)
 }
 
-fn post(
+/// Asks the bank for something under a key, and shows the answer.
+pub(super) fn wish<T, D: Document>(
     settings: &DatabaseArgs,
     key: Key,
     format: Format,
-    wish: impl AsyncFnOnce(&Bank, IdempotencyKey) -> Result<Receipt, Error>,
+    ask: impl AsyncFnOnce(&Bank, IdempotencyKey) -> Result<T, Error>,
+    show: impl FnOnce(T, &IdempotencyKey) -> D,
 ) -> Result<Code, Failure> {
-    let key = match key.given {
+    let Key { given, dry_run } = key;
+    let key = match given {
         Some(key) => key,
         None => fresh_key(format)?,
     };
-    on_bank(settings, format, async |bank| match wish(bank, key.clone()).await {
-        Ok(receipt) => {
-            let receipt = ReceiptDocument::new(receipt, &key);
-            match format {
-                Format::Table => output::last(&receipt.text())?,
-                Format::Json => output::json(&receipt)?,
+    on_bank(settings, format, async |bank| {
+        let bank = if dry_run { &bank.dry_run() } else { bank };
+        match ask(bank, key.clone()).await {
+            Ok(answer) => {
+                if dry_run {
+                    remark(format, "dry_run", "nothing was written");
+                }
+                output::document(format, &show(answer, &key))?;
+                Ok(Code::Done)
             }
-            Ok(Code::Done)
+            Err(source) => Err(Failure::Money { key, source }),
         }
-        Err(source) => Err(Failure::Money { key, source }),
     })
 }
 

@@ -8,7 +8,23 @@ async fn an_account_is_opened_shown_and_listed() {
     bank.user("alice");
     bank.user("bob");
     let opened = bank.json(&["account", "open", "--owner", "alice", "--currency", "KWD"]);
-    assert_eq!(fields(&opened), ["balance", "created_at", "currency", "id", "owner", "status"]);
+    assert_eq!(
+        fields(&opened),
+        [
+            "available",
+            "balance",
+            "created_at",
+            "currency",
+            "daily_limit",
+            "held",
+            "id",
+            "overdraft_limit",
+            "owner",
+            "spent_today",
+            "status",
+            "transfer_limit"
+        ]
+    );
     assert_eq!(opened["owner"], "alice");
     assert_eq!(opened["balance"], "0.000", "a dinar has three places");
     assert_eq!(opened["status"], "open");
@@ -68,6 +84,84 @@ async fn a_frozen_account_neither_pays_nor_receives_until_it_is_unfrozen() {
 }
 
 #[tokio::test]
+async fn limits_are_set_left_and_removed_and_hold() {
+    let (bank, alice, bob) = Bank::with_two_accounts().await;
+    bank.json(&["deposit", &alice, "100", "EUR"]);
+    let set = ["account", "limits", &alice, "--overdraft-limit", "20", "--daily-limit", "50.5"];
+    let account = bank.json(&set);
+    assert_eq!(bank.json(&["account", "show", &alice]), account);
+    let limits = |account: &serde_json::Value| {
+        ["overdraft_limit", "transfer_limit", "daily_limit", "available"]
+            .map(|name| account[name].as_str().unwrap_or("none").to_owned())
+    };
+    assert_eq!(limits(&account), ["20.00", "none", "50.50", "120.00"]);
+    bank.json(&["transfer", "--from", &alice, "--to", &bob, "50", "EUR"]);
+    let refused = bank.run(&["transfer", "--from", &alice, "--to", &bob, "1", "EUR"]);
+    assert_eq!(refused.code, 1);
+    assert_has(&refused.stderr, &[&alice, "hint: ", "today", "account limits", "--daily-limit"]);
+    let shown = bank.run(&["account", "show", &alice]).ok().stdout;
+    assert_has(
+        &shown,
+        &["alice", "70.00 EUR", "overdraft limit", "50.50 EUR", "50.00 EUR", "none"],
+    );
+
+    let set = ["account", "limits", &alice, "--transfer-limit", "3", "--daily-limit", "none"];
+    assert_eq!(limits(&bank.json(&set)), ["20.00", "3.00", "none", "70.00"]);
+    let refused = bank.run(&["transfer", "--from", &alice, "--to", &bob, "3.01", "EUR"]);
+    assert_has(&refused.stderr, &["at a time", "--transfer-limit"]);
+    let set =
+        ["account", "limits", &alice, "--transfer-limit", "none", "--overdraft-limit", "none"];
+    assert_eq!(limits(&bank.json(&set)), ["0.00", "none", "none", "50.00"]);
+    bank.json(&["transfer", "--from", &alice, "--to", &bob, "50", "EUR"]);
+
+    bank.json(&["account", "limits", &alice, "--overdraft-limit", "5"]);
+    bank.json(&["transfer", "--from", &alice, "--to", &bob, "5", "EUR"]);
+    let refused = bank.run(&["account", "limits", &alice, "--overdraft-limit", "4.99"]);
+    assert_eq!(refused.code, 1);
+    assert_has(&refused.stderr, &["owes or holds more", "hint: `simplebank account show"]);
+}
+
+#[tokio::test]
+async fn limits_that_are_none_are_wrong_usage() {
+    let (bank, alice, _) = Bank::with_two_accounts().await;
+    let before = bank.everything().await;
+    for (arguments, parts) in [
+        (vec!["--overdraft-limit", "-1"], "--overdraft-limit"),
+        (vec!["--overdraft-limit", "1.234"], "--overdraft-limit"),
+        (vec!["--daily-limit", "0"], "--daily-limit"),
+        (vec!["--daily-limit", "None"], "none"),
+        (vec!["--daily-limit", "5", "--transfer-limit", ""], "--transfer-limit"),
+        (vec![], "--overdraft-limit"),
+    ] {
+        let refused = bank.run(&[&["account", "limits", &alice], arguments.as_slice()].concat());
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert_has(&refused.stderr, &[parts]);
+    }
+    assert_eq!(bank.everything().await, before);
+}
+
+#[tokio::test]
+async fn an_account_is_closed_when_it_is_empty_and_makes_room_for_another() {
+    let (bank, alice, bob) = Bank::with_two_accounts().await;
+    bank.json(&["deposit", &alice, "5", "EUR"]);
+    let refused = bank.run(&["account", "close", &alice]);
+    assert_eq!(refused.code, 1);
+    assert_has(&refused.stderr, &[&alice, "still has a balance", "hint: `simplebank account show"]);
+    bank.json(&["hold", "place", "--from", &alice, "--to", &bob, "5", "EUR"]);
+    let refused = bank.run(&["account", "close", &bob]);
+    assert_has(&refused.stderr, &[&bob, "open holds", "hint: `simplebank hold list"]);
+    let hold = bank.json(&["hold", "list", &bob])["items"][0]["id"].as_str().unwrap().to_owned();
+    bank.json(&["hold", "void", &hold]);
+    bank.json(&["withdraw", &alice, "5", "EUR"]);
+    for account in [&alice, &bob, &alice] {
+        assert_eq!(bank.json(&["account", "close", account])["status"], "closed");
+    }
+    let refused = bank.run(&["deposit", &alice, "5", "EUR"]);
+    assert_has(&refused.stderr, &[&alice, "is closed", "hint: `simplebank account list"]);
+    assert_ne!(bank.account("alice", "EUR"), alice);
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_is_an_internal_error() {
     let (bank, alice, _) = Bank::with_two_accounts().await;
     bank.tamper(&format!(
@@ -107,6 +201,8 @@ async fn what_the_bank_refuses_exits_with_1_and_changes_nothing() {
         (vec!["account", "show", nobodys], "account_not_found", [nobodys]),
         (vec!["account", "freeze", nobodys], "account_not_found", [nobodys]),
         (vec!["account", "unfreeze", nobodys], "account_not_found", [nobodys]),
+        (vec!["account", "close", nobodys], "account_not_found", [nobodys]),
+        (vec!["account", "limits", nobodys, "--daily-limit", "5"], "account_not_found", [nobodys]),
         (vec!["entries", nobodys], "account_not_found", [nobodys]),
         (vec!["transfers", nobodys, "--all"], "account_not_found", [nobodys]),
     ] {

@@ -20,8 +20,12 @@ fn help_lists_every_command_setting_and_exit_code() {
             "deposit",
             "withdraw",
             "transfer",
+            "import",
+            "hold",
+            "reverse",
             "entries",
             "transfers",
+            "statement",
             "verify",
             "doctor",
             "completions",
@@ -56,13 +60,24 @@ fn every_command_explains_itself_and_takes_the_common_settings_behind_it() {
         vec!["account", "open"],
         vec!["account", "list"],
         vec!["account", "show"],
+        vec!["account", "balance"],
         vec!["account", "freeze"],
         vec!["account", "unfreeze"],
+        vec!["account", "limits"],
+        vec!["account", "close"],
         vec!["deposit"],
         vec!["withdraw"],
         vec!["transfer"],
+        vec!["import"],
+        vec!["hold", "place"],
+        vec!["hold", "list"],
+        vec!["hold", "show"],
+        vec!["hold", "capture"],
+        vec!["hold", "void"],
+        vec!["reverse"],
         vec!["entries"],
         vec!["transfers"],
+        vec!["statement"],
         vec!["verify"],
         vec!["doctor"],
         vec!["completions"],
@@ -70,10 +85,22 @@ fn every_command_explains_itself_and_takes_the_common_settings_behind_it() {
         let help = run(&[command.as_slice(), &["--help"]].concat()).ok().stdout;
         assert_has(&help, &["Usage: simplebank", "--json", "--database-url", "--data-dir"]);
     }
-    for money in ["deposit", "withdraw", "transfer"] {
-        let help = run(&[money, "--help"]).ok().stdout;
-        assert_has(&help, &["--key <KEY>", "repeat the same command", "exactly once"]);
+    for money in [
+        ["deposit"].as_slice(),
+        &["withdraw"],
+        &["transfer"],
+        &["hold", "place"],
+        &["hold", "capture"],
+        &["hold", "void"],
+        &["reverse"],
+    ] {
+        let help = run(&[money, &["--help"]].concat()).ok().stdout;
+        assert_has(&help, &["--key <KEY>", "repeat the same command", "exactly once", "--dry-run"]);
     }
+    assert_has(
+        &run(&["import", "--help"]).stdout,
+        &["--key-prefix", "goes on where it was", "--atomic"],
+    );
     assert_has(&run(&["user", "create", "--help"]).stdout, &["SIMPLEBANK_PASSWORD"]);
 }
 

@@ -2,7 +2,7 @@
 
 use simplebank::{
     Deposit,
-    core::{Amount, Principal},
+    core::{Amount, Memo, Principal},
 };
 
 use crate::{Bank, assert_has, fields};
@@ -54,7 +54,12 @@ async fn a_page_tells_where_the_next_begins_and_all_needs_no_pages() {
     let euro = "EUR".parse().unwrap();
     for number in 1..=205 {
         let amount = Amount::from_minor(number).unwrap();
-        let deposit = Deposit { account_id: alice.parse().unwrap(), amount, currency: euro };
+        let deposit = Deposit {
+            account_id: alice.parse().unwrap(),
+            amount,
+            currency: euro,
+            memo: Memo::NONE,
+        };
         let key = number.to_string().parse().unwrap();
         real.deposit(&Principal::Operator, key, deposit).await.unwrap();
     }

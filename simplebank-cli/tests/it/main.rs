@@ -6,6 +6,8 @@ mod crash;
 mod doctor;
 mod help;
 mod history;
+mod holds;
+mod import;
 mod input;
 mod locks;
 mod migrate;
@@ -13,6 +15,7 @@ mod money;
 mod pipes;
 mod readme;
 mod server;
+mod statements;
 mod users;
 mod verify;
 
@@ -165,7 +168,16 @@ impl Bank {
     async fn everything(&self) -> Vec<String> {
         let owner = self.owner().await;
         let mut everything = Vec::new();
-        for table in ["users", "accounts", "transfers", "entries", "idempotency", "migrations"] {
+        for table in [
+            "users",
+            "accounts",
+            "transfers",
+            "entries",
+            "idempotency",
+            "holds",
+            "reversals",
+            "migrations",
+        ] {
             let rows = format!("select '{table}' || t::text from simplebank.{table} t order by 1");
             let rows: Vec<String> =
                 sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&owner).await.unwrap();

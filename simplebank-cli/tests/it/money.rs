@@ -25,7 +25,19 @@ async fn a_receipt_for_programs_has_the_transfer_the_account_the_entry_and_the_k
     let transfer = &receipt["transfer"];
     assert_eq!(
         fields(transfer),
-        ["amount", "created_at", "currency", "from_account_id", "id", "kind", "to_account_id"]
+        [
+            "amount",
+            "created_at",
+            "currency",
+            "description",
+            "from_account_id",
+            "hold_id",
+            "id",
+            "kind",
+            "reference",
+            "reverses_id",
+            "to_account_id"
+        ]
     );
     assert_eq!([&transfer["kind"], &transfer["amount"]], ["transfer", "3.00"]);
     assert_eq!([&transfer["from_account_id"], &transfer["to_account_id"]], [&alice, &bob]);

@@ -25,6 +25,7 @@ async fn a_reader_that_leaves_is_no_failure() {
         vec!["account", "list", "--json"],
         vec!["account", "show", &alice],
         vec!["entries", &alice, "--all", "--json"],
+        vec!["statement", &alice, "--format", "csv"],
         vec!["verify"],
         vec!["migrate", "status"],
         vec!["deposit", &alice, "1", "EUR", "--key", "k"],

@@ -1,10 +1,12 @@
 //! Transfers: the one way in which money moves.
 //!
-//! An [`Order`] says what somebody wants. [`decide`] judges a slice of orders against the accounts that were locked for
-//! them, in order, each on what the ones before it left: accepted, it becomes a [`Posting`] whose two entries sum to zero
-//! because they are made from one amount; refused, it changes nothing, and its neighbours don't notice.
+//! An [`Order`] says what somebody wants. [`decide`] judges a slice of orders against the [`Book`] of what was locked for
+//! them, in order, each on what the ones before it left: accepted, it has an [`Effect`], mostly a [`Posting`] whose two
+//! entries sum to zero because they are made from one amount; refused, it changes nothing, and its neighbours don't notice.
 
+mod book;
 mod decide;
+mod order;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +15,12 @@ use std::{fmt, str::FromStr};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use self::decide::{LockedAccounts, decide};
-use crate::{AccountId, Amount, Balance, Currency, Principal, TransferId, UserId};
+pub use self::{
+    book::{Book, Reversible},
+    decide::{decide, decide_one},
+    order::{Action, Order, Terms},
+};
+use crate::{AccountId, Amount, Balance, Currency, Hold, HoldId, Memo, TransferId, UserId};
 
 /// What a transfer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,19 +31,26 @@ pub enum Kind {
     Deposit,
     /// Cash paid out: from a customer's account to the cash account.
     Withdrawal,
+    /// What a hold had promised.
+    Capture,
+    /// An earlier transfer given back, in full or in part.
+    Reversal,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Transfer, Self::Deposit, Self::Withdrawal];
+    pub const ALL: [Self; 5] =
+        [Self::Transfer, Self::Deposit, Self::Withdrawal, Self::Capture, Self::Reversal];
 
-    /// The stable name: `transfer`, `deposit` or `withdrawal`.
+    /// The stable name: `transfer`, `deposit`, `withdrawal`, `capture` or `reversal`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Transfer => "transfer",
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
+            Self::Capture => "capture",
+            Self::Reversal => "reversal",
         }
     }
 }
@@ -50,7 +63,7 @@ impl fmt::Display for Kind {
 
 /// A text is not a kind of transfer.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("not a kind of transfer: expected transfer, deposit or withdrawal")]
+#[error("not a kind of transfer: expected transfer, deposit, withdrawal, capture or reversal")]
 pub struct InvalidKind;
 
 impl FromStr for Kind {
@@ -59,45 +72,6 @@ impl FromStr for Kind {
     fn from_str(text: &str) -> Result<Self, InvalidKind> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(InvalidKind)
     }
-}
-
-/// What somebody wants: `amount` from one account to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// Names the transfer that the order becomes if it is accepted.
-    pub id: TransferId,
-    /// What it is for.
-    pub kind: Kind,
-    /// Who pays.
-    pub from_account_id: AccountId,
-    /// Who is paid.
-    pub to_account_id: AccountId,
-    /// How much.
-    pub amount: Amount,
-    /// In which currency; both accounts must be kept in it.
-    pub currency: Currency,
-    /// Who asks.
-    pub ordered_by: Principal,
-}
-
-impl Order {
-    /// The content of the order as text, equal for equal wishes: two orders under one idempotency key must agree on it.
-    ///
-    /// It has no id and no time, which differ between two attempts at the same thing.
-    #[must_use]
-    pub fn content(&self) -> String {
-        content(self.kind, self.from_account_id, self.to_account_id, self.amount, self.currency)
-    }
-}
-
-fn content(
-    kind: Kind,
-    from: AccountId,
-    to: AccountId,
-    amount: Amount,
-    currency: Currency,
-) -> String {
-    format!("{kind}|{from}|{to}|{}|{currency}", amount.minor())
 }
 
 /// A transfer that happened. It never changes.
@@ -115,6 +89,12 @@ pub struct Transfer {
     pub amount: Amount,
     /// In which currency.
     pub currency: Currency,
+    /// What it says about itself.
+    pub memo: Memo,
+    /// The hold that it captured, if it did.
+    pub hold_id: Option<HoldId>,
+    /// The transfer that it reverses, if it does.
+    pub reverses_id: Option<TransferId>,
     /// Who asked for it.
     pub created_by: UserId,
     /// When it was decided.
@@ -122,10 +102,27 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// The content of the order that became this transfer: see [`Order::content`].
+    /// The contents of the orders that could have become this transfer, of which one did: see [`Order::content`]. There
+    /// are two where a sum may have been named, or all that there was.
     #[must_use]
-    pub fn content(&self) -> String {
-        content(self.kind, self.from_account_id, self.to_account_id, self.amount, self.currency)
+    pub fn contents(&self) -> Vec<String> {
+        let amounts = [Some(self.amount), None];
+        match (self.hold_id, self.reverses_id) {
+            (Some(hold), _) => amounts.map(|amount| order::capture_content(hold, amount)).to_vec(),
+            (None, Some(id)) => {
+                amounts.map(|amount| order::reversal_content(id, amount, &self.memo)).to_vec()
+            }
+            (None, None) => {
+                let terms = Terms {
+                    from_account_id: self.from_account_id,
+                    to_account_id: self.to_account_id,
+                    amount: self.amount,
+                    currency: self.currency,
+                    memo: self.memo.clone(),
+                };
+                vec![terms.content(self.kind.as_str())]
+            }
+        }
     }
 
     /// True when one of the two sides is `account`.
@@ -194,5 +191,61 @@ impl Posting {
     #[must_use]
     pub const fn entries(&self) -> [&Entry; 2] {
         [&self.from_entry, &self.to_entry]
+    }
+}
+
+/// What an accepted order does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Money moves: a transfer, a deposit or a withdrawal.
+    Posted(Posting),
+    /// Money is promised.
+    Held(Hold),
+    /// Promised money moves.
+    Captured {
+        /// What moves.
+        posting: Posting,
+        /// The hold as it is now.
+        hold: Hold,
+    },
+    /// A promise ends.
+    Voided(Hold),
+    /// Money is given back.
+    Reversed {
+        /// What moves.
+        posting: Posting,
+        /// How it counts towards the transfer that it reverses.
+        reversal: Reversal,
+    },
+}
+
+/// One of the reversals of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// Which: 1, 2, 3, …
+    pub number: i64,
+    /// How much has been given back with it: never more than the transfer moved.
+    pub reversed: Balance,
+}
+
+impl Effect {
+    /// The money that moves, if any does.
+    #[must_use]
+    pub const fn posting(&self) -> Option<&Posting> {
+        match self {
+            Self::Posted(posting)
+            | Self::Captured { posting, .. }
+            | Self::Reversed { posting, .. } => Some(posting),
+            Self::Held(_) | Self::Voided(_) => None,
+        }
+    }
+
+    /// The hold as it is from now on, if the order was about one.
+    #[must_use]
+    pub const fn hold(&self) -> Option<&Hold> {
+        match self {
+            Self::Held(hold) | Self::Captured { hold, .. } | Self::Voided(hold) => Some(hold),
+            Self::Posted(_) | Self::Reversed { .. } => None,
+        }
     }
 }

@@ -9,6 +9,8 @@ mod migrations;
 mod observe;
 mod savepoint;
 mod schema;
+mod schema_post;
+mod statements;
 mod transact;
 mod unknown;
 mod waits;

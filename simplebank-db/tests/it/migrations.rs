@@ -83,3 +83,33 @@ async fn a_url_of_another_database_is_refused() {
         assert!(matches!(error, Error::NotPostgres), "{url}: {error:?}");
     }
 }
+
+/// A ledger of before batches learns where the entries of its transfers are, and can go back.
+#[tokio::test]
+async fn a_ledger_with_rows_goes_up_and_down() {
+    let database = TestDatabase::new().await;
+    let owner = database.owner().await;
+    let mut migrations = Migrations::connect(&database.url()).await.unwrap();
+    migrations.down(7).await.unwrap();
+    let rows = crate::schema::ROWS
+        .replace(", from_version, to_version)", ")")
+        .replace("now(), 1, 1);", "now());");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&owner).await.unwrap();
+    let everything = "select t::text from simplebank.accounts t union all select t::text from simplebank.transfers t
+        union all select t::text from simplebank.entries t union all select t::text from simplebank.idempotency t order by 1";
+    let everything =
+        async || -> Vec<String> { sqlx::query_scalar(everything).fetch_all(&owner).await.unwrap() };
+    let before = everything().await;
+    migrations.up().await.unwrap();
+    let versions = "select from_version, to_version from simplebank.transfers";
+    let versions: Vec<(i64, i64)> = sqlx::query_as(versions).fetch_all(&owner).await.unwrap();
+    assert_eq!(versions, [(1, 1)]);
+    migrations.down(7).await.unwrap();
+    assert_eq!(everything().await, before);
+    // What held before holds again.
+    let orphan = "insert into simplebank.entries (account_id, version, transfer_id, amount, balance_after, created_at)
+        values (gen_random_uuid(), 1, gen_random_uuid(), 1, 1, now())";
+    let refused = crate::schema::refusal(&owner, orphan).await.map(|(code, _)| code);
+    assert_eq!(refused.as_deref(), Some("23503"));
+    migrations.up().await.unwrap();
+}

@@ -7,8 +7,8 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use simplebank::{
-    Bank, Listing, OpenAccount,
-    core::{self, AccountId, Currency, account::Owner, transfer},
+    Bank, Listing, OpenAccount, ReceiptAccount,
+    core::{AccountId, Currency, account::Owner, transfer},
 };
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -20,6 +20,7 @@ use super::{
     cursor::{List, Place},
     docs::{PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody},
+    limits::AccountDetails,
     problem::Refusal,
     query::{NoQuery, PageQuery, PathId},
 };
@@ -40,7 +41,7 @@ struct OpenAccountRequest {
     currency: String,
 }
 
-/// An account.
+/// An account right after money has moved: only what never changes afterwards.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Account {
     id: Uuid,
@@ -59,8 +60,8 @@ pub(super) struct Account {
     created_at: OffsetDateTime,
 }
 
-impl From<core::Account> for Account {
-    fn from(account: core::Account) -> Self {
+impl From<ReceiptAccount> for Account {
+    fn from(account: ReceiptAccount) -> Self {
         Self {
             id: account.id.as_uuid(),
             owner: match account.owner {
@@ -138,49 +139,51 @@ pub(super) fn created<T>(collection: &str, id: Uuid, body: T) -> Created<T> {
 /// Opens an account of the caller's, with nothing in it.
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", security(("bearer" = [])),
     request_body = OpenAccountRequest,
-    responses((status = 201, description = "The new account", body = Account,
+    responses((status = 201, description = "The new account", body = AccountDetails,
         headers(("Location" = String, description = "Where the account is"))), WriteProblems))]
 async fn open_account(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<OpenAccountRequest>,
-) -> Result<Created<Account>, Refusal> {
+) -> Result<Created<AccountDetails>, Refusal> {
     let mut checks = Checks::default();
     let currency = checks.parse("currency", &request.currency);
     let command = OpenAccount { owner: caller.user.id, currency: checks.finish(currency)? };
     let account = bank.open_account(&caller.principal(), command).await?;
-    Ok(created("accounts", account.id.as_uuid(), account.into()))
+    let id = account.id.as_uuid();
+    Ok(created("accounts", id, AccountDetails::new(account, bank.today())))
 }
 
 /// Lists the caller's accounts in the order in which they were opened.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", security(("bearer" = [])),
     params(
         PageParameters),
-    responses((status = 200, description = "A page", body = ListPage<Account>), PrivateProblems))]
+    responses((status = 200, description = "A page", body = ListPage<AccountDetails>), PrivateProblems))]
 async fn list_accounts(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
     query: PageQuery,
-) -> Result<Json<ListPage<Account>>, Refusal> {
+) -> Result<Json<ListPage<AccountDetails>>, Refusal> {
     let list = List::Accounts(caller.user.id);
     let page = query.of(list)?;
     let accounts = bank.accounts(&caller.principal(), Some(caller.user.id), page).await?;
-    Ok(Json(ListPage::new(list, accounts, Account::from)))
+    let today = bank.today();
+    Ok(Json(ListPage::new(list, accounts, |account| AccountDetails::new(account, today))))
 }
 
 /// Shows an account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The account")),
-    responses((status = 200, description = "The account", body = Account), PrivateProblems))]
+    responses((status = 200, description = "The account", body = AccountDetails), PrivateProblems))]
 async fn find_account(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
-) -> Result<Json<Account>, Refusal> {
+) -> Result<Json<AccountDetails>, Refusal> {
     let account = bank.account(&caller.principal(), id).await?;
-    Ok(Json(account.into()))
+    Ok(Json(AccountDetails::new(account, bank.today())))
 }
 
 /// Lists an account's entries, newest first.

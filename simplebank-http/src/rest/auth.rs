@@ -25,6 +25,20 @@ impl FromRequestParts<Bank> for Authenticated {
     }
 }
 
+/// Who asks, as they were at most a second ago: for payments from accounts of their own. See
+/// [`Bank::authenticate_recent`].
+#[derive(Debug)]
+pub(crate) struct RecentlyAuthenticated(pub(crate) Caller);
+
+impl FromRequestParts<Bank> for RecentlyAuthenticated {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, bank: &Bank) -> Result<Self, Refusal> {
+        let token = bearer_token(&parts.headers).ok_or(Error::Unauthenticated)?;
+        Ok(Self(bank.authenticate_recent(token).await?))
+    }
+}
+
 /// The token of the one header `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's case does not count.
 fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
     let value = only_one(headers, header::AUTHORIZATION)?.to_str().ok()?;
@@ -37,6 +51,22 @@ fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
 fn only_one(headers: &HeaderMap, name: HeaderName) -> Option<&header::HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
+}
+
+/// Makes sure that there is no key where it would name nothing: each transfer of a batch has its own.
+#[derive(Debug)]
+pub(crate) struct NoKey;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoKey {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        if !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Ok(Self);
+        }
+        let message = "must be left out: each transfer of a batch has a key of its own".to_owned();
+        Err(Refusal::KeyInvalid { message })
+    }
 }
 
 /// The key of a request that moves money.

@@ -37,6 +37,7 @@ use super::problem::{FieldProblem, Problem, Refusal};
         (name = "sessions", description = "Logging in and out"),
         (name = "accounts", description = "Accounts and their entries"),
         (name = "money", description = "Deposits, withdrawals and transfers"),
+        (name = "holds", description = "Money that is promised, captured or let go"),
         (name = "health", description = "For load balancers and supervisors"),
     ),
     servers((url = "/")),
@@ -71,6 +72,16 @@ pub(super) struct KeyHeader {
     idempotency_key: String,
 }
 
+/// The parameter of what moves money.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described; `query::DryRun` reads it")]
+pub(super) struct DryRunParameter {
+    /// `true` tries it out: the same answer with status 200, and nothing is written, not even the answer under its key.
+    #[param(example = true)]
+    dry_run: Option<bool>,
+}
+
 /// The parameters of every list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -83,10 +94,29 @@ pub(super) struct PageParameters {
     cursor: Option<String>,
 }
 
+/// The parameters of a statement.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described; `query::StatementQuery` reads them")]
+pub(super) struct StatementParameters {
+    /// Where the period begins: RFC 3339, with `+` written as `%2B`, or a date for midnight in UTC. The account's first entry
+    /// if it is left out.
+    #[param(example = "2026-11-01T00:00:00Z")]
+    from: Option<String>,
+    /// Where it ends, which is not part of it and later than `from`. The account's newest entry if it is left out.
+    #[param(example = "2026-12-01T00:00:00Z")]
+    to: Option<String>,
+    /// `json` or `csv`. Without it, the header `Accept` decides.
+    #[param(example = "json")]
+    format: Option<String>,
+}
+
 /// What anybody may be refused with.
 pub(super) struct PublicProblems;
 /// What a caller may be refused with who only looks.
 pub(super) struct PrivateProblems;
+/// What a caller may be refused with who looks at a moment or a period.
+pub(super) struct PeriodProblems;
 /// What a caller may be refused with who changes something.
 pub(super) struct WriteProblems;
 /// What a health check may be answered with.
@@ -101,6 +131,12 @@ impl IntoResponses for PublicProblems {
 impl IntoResponses for PrivateProblems {
     fn responses() -> BTreeMap<String, RefOr<DocumentedResponse>> {
         problems(&[400, 401, 403, 404, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for PeriodProblems {
+    fn responses() -> BTreeMap<String, RefOr<DocumentedResponse>> {
+        problems(&[400, 401, 403, 404, 422, 429, 500, 503])
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! 1. The headers say plain JSON, and the body arrives in time and is not too long.
 //! 2. The body is one JSON object, without duplicate names; each member's text is kept as it stands.
-//! 3. All fields of the wanted type are there, no others, and each is a string without control characters. Whatever is
-//!    wrong here is told at once, field by field, and never with the value.
+//! 3. The fields of the wanted type are there, no others, and each is what the type says: a `String` (without control
+//!    characters), a `u32`, a `Vec` of objects; an `Option` of these may be left out, or null. Whatever is wrong here is
+//!    told at once, field by field, and never with the value.
 //!
 //! What the strings mean is not looked at here: see [`Checks`].
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, cell::RefCell, fmt, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody as _},
@@ -17,36 +18,58 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeOwned, MapAccess, Visitor, value::MapDeserializer},
+    de::{
+        self, DeserializeOwned, IntoDeserializer, MapAccess, Visitor,
+        value::{MapDeserializer, SeqDeserializer},
+    },
     forward_to_deserialize_any,
 };
 use serde_json::value::RawValue;
-use simplebank::{
-    Error, FieldError,
-    core::{Amount, Currency, money::InvalidAmount},
-};
+use simplebank::FieldError;
 
+pub(crate) use super::checks::Checks;
 use super::problem::Refusal;
 
-/// The longest body, in bytes: the longest useful one, a registration, has less than 2 KiB.
+/// The longest body, in bytes, unless a route says otherwise: the longest useful one has less than 2 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body may take to arrive, from its first byte to its last.
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many wrong fields are told at most.
-const ERRORS_MAX: usize = 20;
+pub(super) const ERRORS_MAX: usize = 20;
 /// The longest unknown field name that is told, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
-/// A request's body. The fields of `T` must be strings, and all of them are required.
+/// A request's body of at most `BYTES_MAX` bytes.
 #[derive(Debug)]
-pub(crate) struct JsonBody<T>(pub(crate) T);
+pub(crate) struct JsonBody<T, const BYTES_MAX: usize = BODY_BYTES_MAX>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES_MAX: usize> FromRequest<S>
+    for JsonBody<T, BYTES_MAX>
+{
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         check_headers(request.headers())?;
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), BYTES_MAX).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A request's body where nothing needs to be said: no body at all is an empty object.
+#[derive(Debug)]
+pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let is_json = check_headers(&parts.headers);
+        let bytes = read(body, BODY_BYTES_MAX).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        is_json?;
         parse(&bytes).map(Self)
     }
 }
@@ -70,15 +93,16 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn read(body: Body) -> Result<Bytes, Refusal> {
+async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::PayloadTooLarge { bytes_max };
     // A length that is announced is refused before a byte of it is read.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > BODY_BYTES_MAX) {
-        return Err(Refusal::PayloadTooLarge);
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > bytes_max) {
+        return Err(too_large());
     }
-    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    let collected = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(BODY_READ_TIMEOUT, collected).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::PayloadTooLarge),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::malformed_body("the body could not be read to its end")),
         Err(_) => Err(Refusal::RequestTimeout),
     }
@@ -96,7 +120,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
             "the body must be one JSON object"
         })
     })?;
-    T::deserialize(members).map_err(|Faults(errors)| Refusal::malformed_fields(errors))
+    let faults = Faults::default();
+    let read = T::deserialize(Object { members, prefix: String::new(), faults: &faults });
+    match (read, faults.0.into_inner()) {
+        (Ok(body), errors) if errors.is_empty() => Ok(body),
+        (Ok(_) | Err(Unreadable), errors) => Err(Refusal::malformed_fields(errors)),
+    }
 }
 
 /// The members of an object in their order, each with its name and its value as text.
@@ -104,9 +133,9 @@ struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+        struct Pairs;
 
-        impl<'de> Visitor<'de> for Object {
+        impl<'de> Visitor<'de> for Pairs {
             type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,7 +151,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
         }
 
-        deserializer.deserialize_map(Object).map(Self)
+        deserializer.deserialize_map(Pairs).map(Self)
     }
 }
 
@@ -130,63 +159,81 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// What is wrong with an object, field by field.
+/// What is wrong with a body, field by field; [`ERRORS_MAX`] at most.
+#[derive(Debug, Default)]
+struct Faults(RefCell<Vec<FieldError>>);
+
+impl Faults {
+    fn tell(&self, field: impl Into<String>, message: &str) {
+        let mut faults = self.0.borrow_mut();
+        if faults.len() < ERRORS_MAX {
+            faults.push(FieldError::new(field, message));
+        }
+    }
+}
+
+/// Nothing is left to say: what is wrong stands in [`Faults`].
 #[derive(Debug)]
-struct Faults(Vec<FieldError>);
+struct Unreadable;
 
-impl fmt::Display for Faults {
+impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wrong fields", self.0.len())
+        f.write_str("unreadable")
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for Unreadable {}
 
-impl de::Error for Faults {
-    /// Nothing is left to complain about: the fields were checked before.
+impl de::Error for Unreadable {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self(Vec::new())
+        Self
     }
 }
 
-impl<'de> Deserializer<'de> for Members<'_> {
-    type Error = Faults;
+/// An object, and what stands before the names of its fields when they are told, such as `transfers[3].`.
+struct Object<'a> {
+    members: Members<'a>,
+    prefix: String,
+    faults: &'a Faults,
+}
 
-    /// Here the wanted type tells the names of its fields.
+impl<'de> Deserializer<'de> for Object<'_> {
+    type Error = Unreadable;
+
+    /// Here the wanted type tells the names of its fields. Each is then asked for what it must be, so that everything that is
+    /// wrong is found; what is wrong is read as if it were nothing, and refused in the end.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Faults> {
-        let mut faults = Vec::new();
-        let mut given: Vec<(&'static str, String)> = Vec::new();
-        for (name, value) in self.0 {
+    ) -> Result<V::Value, Unreadable> {
+        let Self { members: Members(members), prefix, faults } = self;
+        let mut given: Vec<(&'static str, Option<&RawValue>)> = Vec::new();
+        for (name, value) in members {
             let Some(field) = fields.iter().find(|field| **field == name) else {
-                faults.push(FieldError::new(fit_to_tell(&name), "is not a field of this request"));
+                let told = format!("{prefix}{}", fit_to_tell(&name));
+                faults.tell(told, "is not a field of this request");
                 continue;
             };
             if given.iter().any(|(other, _)| other == field) {
-                faults.push(FieldError::new(*field, "must be given only once"));
+                faults.tell(format!("{prefix}{field}"), "must be given only once");
                 continue;
             }
-            let text = text_of(field, value.get());
-            faults.extend(text.as_ref().err().map(|message| FieldError::new(*field, message)));
-            given.push((field, text.unwrap_or_default()));
+            given.push((field, Some(value)));
         }
         for field in fields {
             if !given.iter().any(|(other, _)| other == field) {
-                faults.push(FieldError::new(*field, "is missing"));
+                given.push((field, None));
             }
         }
-        if !faults.is_empty() {
-            faults.truncate(ERRORS_MAX);
-            return Err(Faults(faults));
-        }
-        visitor.visit_map(MapDeserializer::new(given.into_iter()))
+        let values = given.into_iter().map(|(name, value)| {
+            (name, Value { value, field: format!("{prefix}{name}"), name, faults })
+        });
+        visitor.visit_map(MapDeserializer::new(values))
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Faults> {
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unreadable> {
         Err(de::Error::custom("only structs are read"))
     }
 
@@ -196,17 +243,130 @@ impl<'de> Deserializer<'de> for Members<'_> {
     }
 }
 
+/// A field's value, or its absence.
+struct Value<'a> {
+    value: Option<&'a RawValue>,
+    /// What it is called when something is wrong with it.
+    field: String,
+    name: &'static str,
+    faults: &'a Faults,
+}
+
+impl<'a> Value<'a> {
+    /// What `read` makes of the value; nothing, and told, if that fails.
+    fn read<T: Default>(&self, read: impl FnOnce(&'a str) -> Result<T, &'static str>) -> T {
+        match self.value.map_or(Err("is missing"), |value| read(value.get())) {
+            Ok(value) => value,
+            Err(message) => {
+                self.faults.tell(&*self.field, message);
+                T::default()
+            }
+        }
+    }
+}
+
+impl<'a> IntoDeserializer<'_, Unreadable> for Value<'a> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Value<'_> {
+    type Error = Unreadable;
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        visitor.visit_string(self.read(|json| text_of(self.name, json)))
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        let message = "must be a whole number from 0 to 4294967295";
+        visitor.visit_u32(self.read(|json| serde_json::from_str(json).map_err(|_| message)))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        match self.value {
+            None => visitor.visit_none(),
+            Some(value) if value.get() == "null" => visitor.visit_none(),
+            Some(_) => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        let items: Vec<&RawValue> =
+            self.read(|json| serde_json::from_str(json).map_err(|_| "must be an array"));
+        let items = items.into_iter().enumerate().map(|(index, value)| Item {
+            value,
+            field: format!("{}[{index}]", self.field),
+            faults: self.faults,
+        });
+        visitor.visit_seq(SeqDeserializer::new(items))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unreadable> {
+        Err(de::Error::custom("only strings, numbers and arrays are read"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u64 f32 f64 char str bytes byte_buf unit unit_struct newtype_struct
+        tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// One of an array of objects.
+struct Item<'a> {
+    value: &'a RawValue,
+    field: String,
+    faults: &'a Faults,
+}
+
+impl<'a> IntoDeserializer<'_, Unreadable> for Item<'a> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Item<'_> {
+    type Error = Unreadable;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unreadable> {
+        let Self { value, field, faults } = self;
+        let Ok(members) = serde_json::from_str(value.get()) else {
+            faults.tell(field, "must be an object");
+            return Err(Unreadable);
+        };
+        let prefix = format!("{field}.");
+        Object { members, prefix, faults }.deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unreadable> {
+        Err(de::Error::custom("only objects are read"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
 /// The string that a value is, or what is wrong with it.
-fn text_of(field: &str, json: &str) -> Result<String, &'static str> {
-    let Some(first) = json.chars().next().filter(|first| *first == '"') else {
+fn text_of(name: &str, json: &str) -> Result<String, &'static str> {
+    if !json.starts_with('"') {
         let is_number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        return Err(if field == "amount" && is_number {
+        return Err(if name == "amount" && is_number {
             "must be a decimal string such as \"12.50\", not a number"
         } else {
             "must be a string"
         });
-    };
-    debug_assert_eq!(first, '"');
+    }
     let text: String =
         serde_json::from_str(json).map_err(|_| "must be a string of valid Unicode")?;
     if text.chars().any(char::is_control) {
@@ -225,159 +385,5 @@ fn fit_to_tell(name: &str) -> &str {
     }
 }
 
-/// Reads what strings mean, and remembers everything that is wrong, to tell it at once.
-#[derive(Debug, Default)]
-pub(crate) struct Checks(Vec<FieldError>);
-
-impl Checks {
-    /// What `text` means, or `None` if that is nothing.
-    pub(crate) fn parse<T: FromStr<Err: fmt::Display>>(
-        &mut self,
-        field: &'static str,
-        text: &str,
-    ) -> Option<T> {
-        text.parse().map_err(|error| self.0.push(FieldError::new(field, error))).ok()
-    }
-
-    /// An amount and its currency. Without the currency, only what is no amount in any currency is told.
-    pub(crate) fn money(&mut self, amount: &str, currency: &str) -> Option<(Amount, Currency)> {
-        let known: Option<Currency> = self.parse("currency", currency);
-        let parsed = match (Amount::parse(amount, known.or_else(most_precise)?), known) {
-            (Ok(amount), Some(currency)) => return Some((amount, currency)),
-            (Ok(_), None) => return None,
-            (Err(error), _) => error,
-        };
-        let is_sure = match parsed {
-            InvalidAmount::NotANumber | InvalidAmount::NotPositive => true,
-            InvalidAmount::TooPrecise { .. } | InvalidAmount::TooLarge { .. } => known.is_some(),
-        };
-        if is_sure {
-            self.0.push(FieldError::new("amount", parsed));
-        }
-        None
-    }
-
-    /// `value`, if it is there and nothing was wrong.
-    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Refusal> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            Some(_) | None => Err(Error::Invalid { fields: self.0 }.into()),
-        }
-    }
-}
-
-fn most_precise() -> Option<Currency> {
-    Currency::all().max_by_key(|currency| currency.exponent())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    struct Pair {
-        name: String,
-        amount: String,
-    }
-
-    fn faults(body: impl AsRef<[u8]>) -> Vec<(String, String)> {
-        match parse::<Pair>(body.as_ref()) {
-            Err(Refusal::Malformed { detail, errors }) if errors.is_empty() => {
-                vec![("body".to_owned(), detail.to_owned())]
-            }
-            Err(Refusal::Malformed { errors, .. }) => {
-                errors.into_iter().map(|error| (error.field, error.message)).collect()
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A body that never arrives.
-    struct Never;
-
-    impl axum::body::HttpBody for Never {
-        type Data = Bytes;
-        type Error = std::convert::Infallible;
-
-        fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-            std::task::Poll::Pending
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_arrive_is_not_waited_for() {
-        assert!(matches!(read(Body::new(Never)).await, Err(Refusal::RequestTimeout)));
-    }
-
-    #[test]
-    fn an_object_of_strings_is_read_in_any_order_and_with_escapes() {
-        let pair: Pair =
-            parse(b" {\"amo\\u0075nt\":\"1\",\"name\":\"\\u00e9\\ud83d\\ude00\"}\n").unwrap();
-        assert_eq!((pair.name.as_str(), pair.amount.as_str()), ("\u{e9}\u{1f600}", "1"));
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
-        let body = r#"{"amount": 12.5, "role": "banker", "role2": {"a": [1]}, "\u0000": 1}"#;
-        let told = faults(body);
-        let fields: Vec<&str> = told.iter().map(|(field, _)| field.as_str()).collect();
-        assert_eq!(fields, ["amount", "role", "role2", "(another)", "name"]);
-        assert!(told[0].1.contains("\"12.50\""), "{told:?}");
-    }
-
-    #[test]
-    fn what_is_no_object_of_strings_is_refused() {
-        for (body, field) in [
-            ("", "body"),
-            ("{", "body"),
-            ("null", "body"),
-            ("[\"a\",\"1\"]", "body"),
-            ("\"a\"", "body"),
-            ("{\"name\":\"a\",\"amount\":\"1\"}{}", "body"),
-            ("{\"name\":\"a\",\"amount\":\"1\",}", "body"),
-            ("{name:\"a\",\"amount\":\"1\"}", "body"),
-            ("\u{feff}{\"name\":\"a\",\"amount\":\"1\"}", "body"),
-            ("{\"name\":\"a\",\"name\":\"b\",\"amount\":\"1\"}", "name"),
-            ("{\"name\":\"a\",\"n\\u0061me\":\"b\",\"amount\":\"1\"}", "name"),
-            ("{\"name\":null,\"amount\":\"1\"}", "name"),
-            ("{\"name\":[\"a\"],\"amount\":\"1\"}", "name"),
-            ("{\"name\":\"a\\u0000\",\"amount\":\"1\"}", "name"),
-            ("{\"name\":\"a\\n\",\"amount\":\"1\"}", "name"),
-            ("{\"name\":\"\\ud800\",\"amount\":\"1\"}", "name"),
-            ("{\"name\":\"a\",\"amount\":1e999}", "amount"),
-            ("{\"name\":\"a\",\"amount\":true}", "amount"),
-            ("{\"name\":\"a\"}", "amount"),
-        ] {
-            assert_eq!(faults(body).len(), 1, "{body}");
-            assert_eq!(faults(body)[0].0, field, "{body}");
-        }
-        assert_eq!(faults(b"{\"name\":\"\xff\",\"amount\":\"1\"}")[0].0, "body");
-    }
-
-    #[test]
-    fn deep_and_wide_bodies_are_refused_in_few_words() {
-        let deep =
-            format!("{{\"name\":{}{},\"amount\":\"1\"}}", "[".repeat(30_000), "]".repeat(30_000));
-        assert_eq!(faults(deep).len(), 1);
-        let wide: Vec<String> = (0..3_000).map(|number| format!("\"f{number}\":1")).collect();
-        assert_eq!(faults(format!("{{{}}}", wide.join(","))).len(), ERRORS_MAX);
-    }
-
-    #[test]
-    fn an_unknown_currency_does_not_hide_a_bad_amount() {
-        for (amount, currency, fields) in [
-            ("x", "nope", vec!["currency", "amount"]),
-            ("-1", "nope", vec!["currency", "amount"]),
-            ("1.2345", "nope", vec!["currency"]),
-            ("1.234", "EUR", vec!["amount"]),
-        ] {
-            let mut checks = Checks::default();
-            assert_eq!(checks.money(amount, currency), None);
-            let told: Vec<&str> = checks.0.iter().map(|error| error.field.as_str()).collect();
-            assert_eq!(told, fields, "{amount} {currency}");
-        }
-    }
-}
+mod tests;

@@ -11,13 +11,20 @@
 
 mod accounts;
 mod auth;
+mod batch;
+mod checks;
 mod cursor;
 mod docs;
 mod edge;
 mod health;
+mod holds;
 mod json;
+mod limits;
 mod problem;
 mod query;
+mod receipts;
+mod reversals;
+mod statements;
 mod transfers;
 mod users;
 
@@ -28,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::problem::chain;
 pub use self::{
+    batch::BATCH_BYTES_MAX,
     edge::{InvalidOrigin, Origin},
     json::{BODY_BYTES_MAX, BODY_READ_TIMEOUT},
     problem::EDGE_CODES,
@@ -41,7 +49,12 @@ pub fn router(bank: Bank, allowed_origins: &[Origin]) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
         .merge(users::routes())
         .merge(accounts::routes())
+        .merge(limits::routes())
+        .merge(statements::routes())
         .merge(transfers::routes())
+        .merge(batch::routes())
+        .merge(holds::routes())
+        .merge(reversals::routes())
         .merge(health::routes())
         .split_for_parts();
     edge::surround(routes.merge(docs::routes(&document)).with_state(bank), allowed_origins)

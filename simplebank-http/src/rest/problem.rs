@@ -47,7 +47,7 @@ pub(crate) enum Refusal {
     /// The body didn't arrive in time.
     RequestTimeout,
     /// The body is too long.
-    PayloadTooLarge,
+    PayloadTooLarge { bytes_max: usize },
     /// The body is something else than plain JSON.
     UnsupportedMediaType { detail: &'static str },
     /// A handler panicked.
@@ -89,7 +89,7 @@ impl Refusal {
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotReady { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -106,7 +106,7 @@ impl Refusal {
             Self::RouteNotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
-            Self::PayloadTooLarge => "payload_too_large",
+            Self::PayloadTooLarge { .. } => "payload_too_large",
             Self::UnsupportedMediaType { .. } => "unsupported_media_type",
             Self::Panicked => "internal",
             Self::NotReady { .. } => "unavailable",
@@ -125,7 +125,9 @@ impl Refusal {
             Self::RouteNotFound => "there is nothing here",
             Self::MethodNotAllowed => "this method is not allowed here",
             Self::RequestTimeout => "the body did not arrive in time",
-            Self::PayloadTooLarge => "the body is longer than 64 KiB",
+            Self::PayloadTooLarge { bytes_max } => {
+                return format!("the body is longer than {} KiB", bytes_max / 1024);
+            }
             Self::Panicked => INTERNAL_DETAIL,
             Self::Bank(error) => return detail_of(error),
         }
@@ -141,16 +143,33 @@ impl Refusal {
             Self::InvalidCursor => one("cursor", "must be the next_cursor of a page of this list"),
             Self::KeyMissing => one("Idempotency-Key", "is missing"),
             Self::KeyInvalid { message } => one("Idempotency-Key", &message),
+            Self::Bank(Error::Member { index, ref error }) => {
+                one(&format!("transfers[{index}]"), &detail_of(error))
+            }
             Self::RouteNotFound
             | Self::MethodNotAllowed
             | Self::RequestTimeout
-            | Self::PayloadTooLarge
+            | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType { .. }
             | Self::Panicked
             | Self::NotReady { .. }
             | Self::Bank(_) => Vec::new(),
         };
         errors.into_iter().map(FieldProblem::from).collect()
+    }
+
+    /// What the client is told; the log is told the rest.
+    pub(crate) fn problem(self) -> Problem {
+        self.log();
+        let status = self.status();
+        Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: self.code(),
+            detail: self.detail(),
+            errors: self.errors(),
+        }
     }
 
     /// Tells the log what the client is not told.
@@ -188,8 +207,22 @@ const fn status_of(kind: Kind) -> StatusCode {
 
 const INTERNAL_DETAIL: &str = "something went wrong here; it has been noted under the request id";
 
+/// What went wrong, without what it was wrapped in to name one of many, or to be told to many.
+fn root_of(mut error: &Error) -> &Error {
+    loop {
+        error = if let Error::Member { error, .. } = error {
+            error
+        } else if let Error::Shared(error) = error {
+            error
+        } else {
+            return error;
+        };
+    }
+}
+
 /// What the client is told: the bank's own words where they are about the request, others where they are about us.
 fn detail_of(error: &Error) -> String {
+    let error = root_of(error);
     match error.kind() {
         Kind::Invalid => "some fields are not valid".to_owned(),
         Kind::Unauthenticated
@@ -270,17 +303,8 @@ impl From<FieldError> for FieldProblem {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        self.log();
         let status = self.status();
-        let problem = Problem {
-            kind: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            code: self.code(),
-            detail: self.detail(),
-            errors: self.errors(),
-        };
-        let mut response = (status, axum::Json(problem)).into_response();
+        let mut response = (status, axum::Json(self.problem())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -290,5 +314,65 @@ impl IntoResponse for Refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(u16::from(RETRY_AFTER_S)));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use simplebank::{
+        core::{AccountId, Rejection},
+        db,
+    };
+
+    use super::*;
+
+    fn answered(error: Error) -> (u16, Option<String>, &'static str, String) {
+        let refusal = Refusal::Bank(error);
+        let (code, detail) = (refusal.code(), refusal.detail());
+        let response = refusal.into_response();
+        let retry = response.headers().get(header::RETRY_AFTER);
+        let retry = retry.map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), retry, code, detail)
+    }
+
+    #[test]
+    fn who_is_to_come_back_is_told_when_and_how() {
+        let lost = || sqlx::Error::WorkerCrashed;
+        let shared = |error: db::Error| Error::Shared(Arc::new(Error::Db(error)));
+        let later = || Some("3".to_owned());
+        for (error, code, said) in [
+            (Error::Overloaded, "overloaded", "nothing has happened"),
+            (Error::Unanswered, "outcome_unknown", "the same idempotency key"),
+            (shared(db::Error::Overload(lost())), "overloaded", "nothing has happened"),
+            (shared(db::Error::Unavailable(lost())), "unavailable", "nothing has happened"),
+            (shared(db::Error::CommitUnknown(lost())), "outcome_unknown", "not known yet"),
+        ] {
+            let (status, retry, told, detail) = answered(error);
+            assert_eq!((status, retry, told), (503, later(), code));
+            assert!(detail.contains(said), "{detail}");
+        }
+        let defect = shared(db::Error::Other(lost()));
+        let (status, retry, code, detail) = answered(defect);
+        assert_eq!((status, retry, code, &*detail), (500, None, "internal", INTERNAL_DETAIL));
+    }
+
+    #[test]
+    fn the_offender_of_a_batch_is_named_by_its_place() {
+        let id = AccountId::from_parts(1, [1; 10]);
+        let cause = Rejection::InsufficientFunds { id };
+        let member = |error: Error| Error::Member { index: 7, error: Box::new(error) };
+        let (status, retry, code, detail) = answered(member(cause.clone().into()));
+        assert_eq!((status, retry, code), (422, None, "insufficient_funds"));
+        assert_eq!(detail, cause.to_string(), "without the batch's own words");
+        let errors = Refusal::Bank(member(cause.clone().into())).problem().errors;
+        let told: Vec<_> = errors.iter().map(|error| (&*error.field, &*error.message)).collect();
+        assert_eq!(told, [("transfers[7]", &*cause.to_string())]);
+        let missing = Rejection::AccountNotFound { id };
+        let (status, _, code, _) = answered(member(missing.into()));
+        assert_eq!((status, code), (404, "account_not_found"));
+        let (status, _, code, _) = answered(member(Error::KeyReused));
+        assert_eq!((status, code), (422, "idempotency_key_reused"));
     }
 }

@@ -1,14 +1,14 @@
 //! Reading what stands in the address: identifiers in the path, parameters in the query.
 
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use axum::{
     extract::{FromRequestParts, Path, Query},
-    http::request::Parts,
+    http::{HeaderMap, header, request::Parts},
 };
 use simplebank::{
-    FieldError, Page, PageLimit,
-    core::{AccountId, id::InvalidId},
+    Bank, FieldError, Page, PageLimit, Statement,
+    core::{AccountId, Instant, id::InvalidId, memo::Reference},
 };
 
 use super::{
@@ -63,6 +63,19 @@ impl Parameters {
         Some(self.0.swap_remove(place).1)
     }
 
+    fn account_id(&mut self) -> Result<AccountId, Refusal> {
+        let Some(id) = self.take("account_id") else {
+            return Err(Refusal::malformed_field("account_id", "is missing"));
+        };
+        id.parse().map_err(|error| Refusal::malformed_field("account_id", error))
+    }
+
+    /// What a parameter means, if it is there.
+    fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, Refusal> {
+        let given = self.take(name).map(|text| text.parse());
+        given.transpose().map_err(|error| Refusal::malformed_field(name, error))
+    }
+
     fn page(&mut self) -> Result<PageQuery, Refusal> {
         let limit = match self.take("limit") {
             Some(limit) => {
@@ -86,6 +99,35 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
+/// Whether what moves money is only to be tried out: `?dry_run=true`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DryRun {
+    Yes,
+    No,
+}
+
+impl DryRun {
+    /// The bank that does what is asked for.
+    pub(crate) fn of(self, bank: &Bank) -> Bank {
+        match self {
+            Self::Yes => bank.dry_run(),
+            Self::No => bank.clone(),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DryRun {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        match Parameters::read(parts, &["dry_run"])?.take("dry_run").as_deref() {
+            None => Ok(Self::No),
+            Some("true") => Ok(Self::Yes),
+            Some(_) => Err(Refusal::malformed_field("dry_run", "must be true, or left out")),
+        }
+    }
+}
+
 /// Which page of a list is asked for.
 #[derive(Debug)]
 pub(crate) struct PageQuery {
@@ -95,7 +137,7 @@ pub(crate) struct PageQuery {
 
 impl PageQuery {
     /// The page of this list.
-    pub(crate) fn of<P: Place>(self, list: List) -> Result<Page<P>, Refusal> {
+    pub(crate) fn of<P: Place>(self, list: List<'_>) -> Result<Page<P>, Refusal> {
         let cursor = self.cursor.map(|cursor| list.decode(&cursor)).transpose()?;
         Ok(Page { cursor, limit: self.limit })
     }
@@ -109,10 +151,28 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
+/// Which page of what an account has, such as its holds, is asked for.
+#[derive(Debug)]
+pub(crate) struct OfAccountQuery {
+    pub(crate) account_id: AccountId,
+    pub(crate) page: PageQuery,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfAccountQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let mut parameters = Parameters::read(parts, &["account_id", "limit", "cursor"])?;
+        Ok(Self { account_id: parameters.account_id()?, page: parameters.page()? })
+    }
+}
+
 /// Which page of an account's transfers is asked for.
 #[derive(Debug)]
 pub(crate) struct TransfersQuery {
     pub(crate) account_id: AccountId,
+    /// Only those that bear it.
+    pub(crate) reference: Option<Reference>,
     pub(crate) page: PageQuery,
 }
 
@@ -120,12 +180,130 @@ impl<S: Send + Sync> FromRequestParts<S> for TransfersQuery {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let mut parameters = Parameters::read(parts, &["account_id", "limit", "cursor"])?;
-        let Some(account_id) = parameters.take("account_id") else {
-            return Err(Refusal::malformed_field("account_id", "is missing"));
+        const NAMES: [&str; 4] = ["account_id", "reference", "limit", "cursor"];
+        let mut parameters = Parameters::read(parts, &NAMES)?;
+        Ok(Self {
+            account_id: parameters.account_id()?,
+            reference: parameters.parse("reference")?,
+            page: parameters.page()?,
+        })
+    }
+}
+
+/// Which moment is asked about.
+#[derive(Debug)]
+pub(crate) struct AtQuery(pub(crate) Instant);
+
+impl<S: Send + Sync> FromRequestParts<S> for AtQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let at = Parameters::read(parts, &["at"])?.parse("at")?;
+        at.map(Self).ok_or_else(|| Refusal::malformed_field("at", "is missing"))
+    }
+}
+
+/// Which statement is asked for, and in which form.
+#[derive(Debug)]
+pub(crate) struct StatementQuery {
+    pub(crate) period: Statement,
+    pub(crate) form: StatementForm,
+    pub(crate) page: PageQuery,
+}
+
+/// How a statement is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatementForm {
+    Json,
+    CsvPage,
+    CsvWhole,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for StatementQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        const NAMES: [&str; 5] = ["from", "to", "format", "limit", "cursor"];
+        let mut parameters = Parameters::read(parts, &NAMES)?;
+        let is_csv = match parameters.take("format").as_deref() {
+            None => prefers_csv(&parts.headers),
+            Some("csv") => true,
+            Some("json") => false,
+            Some(_) => return Err(Refusal::malformed_field("format", "must be json or csv")),
         };
-        let account_id =
-            account_id.parse().map_err(|error| Refusal::malformed_field("account_id", error))?;
-        Ok(Self { account_id, page: parameters.page()? })
+        let is_paged = parameters.0.iter().any(|(name, _)| name == "limit" || name == "cursor");
+        let period = Statement { from: parameters.parse("from")?, to: parameters.parse("to")? };
+        let form = match (is_csv, is_paged) {
+            (false, _) => StatementForm::Json,
+            (true, true) => StatementForm::CsvPage,
+            (true, false) => StatementForm::CsvWhole,
+        };
+        Ok(Self { period, form, page: parameters.page()? })
+    }
+}
+
+/// True when the header Accept names `text/csv` and nothing that is JSON more dearly (RFC 9110 §12.5.1).
+fn prefers_csv(headers: &HeaderMap) -> bool {
+    let weight_of = |types: &[&str]| {
+        let values = headers.get_all(header::ACCEPT).into_iter();
+        let ranges =
+            values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+        ranges.filter_map(|range| weight(range, types)).max().unwrap_or(0)
+    };
+    let csv = weight_of(&["text/csv"]);
+    csv > 0 && csv >= weight_of(&["application/json", "application/*"])
+}
+
+/// The weight of a range of media types in thousandths, if it is one of `types`.
+fn weight(range: &str, types: &[&str]) -> Option<u16> {
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next()?;
+    if !types.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return None;
+    }
+    let given = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let Some(given) = given else { return Some(1000) };
+    match given.split_once('.') {
+        Some(("0", places)) if places.len() <= 3 => format!("{places:0<3}").parse().ok(),
+        Some(("0", _)) => None,
+        Some(_) => Some(1000),
+        None => Some(if given == "0" { 0 } else { 1000 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_sent_to_who_asks_for_it() {
+        let prefers = |accept: &'static str| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            prefers_csv(&headers)
+        };
+        for csv in [
+            "text/csv",
+            "Text/CSV; header=present",
+            "text/csv, */*;q=0.1",
+            "application/json;q=0.5, text/csv;q=0.51",
+            "text/csv;q=0.001",
+            "text/csv, application/json;q=0",
+        ] {
+            assert!(prefers(csv), "{csv}");
+        }
+        for json in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "text/csv;q=0",
+            "text/csv;q=0.000",
+            "application/json, text/csv;q=0.9",
+            "application/*, text/csv;q=0.9",
+            "text/csvx",
+        ] {
+            assert!(!prefers(json), "{json}");
+        }
+        assert!(!prefers_csv(&HeaderMap::new()));
     }
 }

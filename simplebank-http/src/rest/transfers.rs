@@ -3,8 +3,8 @@
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use simplebank::{
-    Bank, Deposit, Receipt, Withdrawal,
-    core::{AccountId, Amount, Currency, TransferId, transfer},
+    Bank, Deposit, Withdrawal,
+    core::{AccountId, Amount, Currency, Memo, TransferId, transfer},
 };
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -12,13 +12,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    accounts::{Account, Created, Entry, ListPage, created},
-    auth::{Authenticated, Key},
+    accounts::ListPage,
+    auth::{Authenticated, Key, RecentlyAuthenticated},
+    checks::TransferTexts,
     cursor::List,
-    docs::{KeyHeader, PageParameters, PrivateProblems, WriteProblems},
+    docs::{DryRunParameter, KeyHeader, PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
-    query::{NoQuery, PathId, TransfersQuery},
+    query::{DryRun, NoQuery, PathId, TransfersQuery},
+    receipts::{Answer, CashReceipt, TransferReceipt},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Bank> {
@@ -39,13 +41,22 @@ struct CashRequest {
     /// The account's currency, by the code of ISO 4217.
     #[schema(example = "EUR")]
     currency: String,
+    /// What it is about, for people: 1 to 200 characters.
+    description: Option<String>,
+    /// What another system calls it: 1 to 64 visible ASCII characters.
+    reference: Option<String>,
 }
 
 impl CashRequest {
-    fn money(&self) -> Result<(Amount, Currency), Refusal> {
+    fn read(&self) -> Result<(Amount, Currency, Memo), Refusal> {
         let mut checks = Checks::default();
         let money = checks.money(&self.amount, &self.currency);
-        checks.finish(money)
+        let memo = checks.memo(self.description.as_deref(), self.reference.as_deref());
+        let read = || {
+            let (amount, currency) = money?;
+            Some((amount, currency, memo?))
+        };
+        checks.finish(read())
     }
 }
 
@@ -65,28 +76,30 @@ struct TransferRequest {
     /// The currency of both accounts, by the code of ISO 4217.
     #[schema(example = "EUR")]
     currency: String,
+    /// What it is about, for people: 1 to 200 characters.
+    description: Option<String>,
+    /// What another system calls it: 1 to 64 visible ASCII characters.
+    reference: Option<String>,
 }
 
 impl TransferRequest {
-    fn command(&self) -> Result<simplebank::Transfer, Refusal> {
-        let mut checks = Checks::default();
-        let from = checks.parse("from_account_id", &self.from_account_id);
-        let to = checks.parse("to_account_id", &self.to_account_id);
-        let money = checks.money(&self.amount, &self.currency);
-        let command = || {
-            let (amount, currency) = money?;
-            let (from_account_id, to_account_id) = (from?, to?);
-            Some(simplebank::Transfer { from_account_id, to_account_id, amount, currency })
-        };
-        checks.finish(command())
+    fn texts(&self) -> TransferTexts<'_> {
+        TransferTexts {
+            from_account_id: &self.from_account_id,
+            to_account_id: &self.to_account_id,
+            amount: &self.amount,
+            currency: &self.currency,
+            description: self.description.as_deref(),
+            reference: self.reference.as_deref(),
+        }
     }
 }
 
 /// A transfer that happened.
 #[derive(Serialize, ToSchema)]
-struct Transfer {
+pub(super) struct Transfer {
     id: Uuid,
-    /// `transfer`, `deposit` or `withdrawal`.
+    /// `transfer`, `deposit`, `withdrawal`, `capture` or `reversal`.
     #[schema(example = "transfer")]
     kind: &'static str,
     /// Who paid; the bank's cash account for a deposit.
@@ -97,6 +110,18 @@ struct Transfer {
     amount: String,
     #[schema(example = "EUR")]
     currency: &'static str,
+    /// What it is about, for people.
+    #[schema(required)]
+    description: Option<String>,
+    /// What another system calls it.
+    #[schema(required)]
+    reference: Option<String>,
+    /// The hold that it captured.
+    #[schema(required)]
+    hold_id: Option<Uuid>,
+    /// The transfer that it gives back.
+    #[schema(required)]
+    reverses_id: Option<Uuid>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
 }
@@ -110,121 +135,103 @@ impl From<&transfer::Transfer> for Transfer {
             to_account_id: transfer.to_account_id.as_uuid(),
             amount: transfer.amount.to_decimal(transfer.currency).to_string(),
             currency: transfer.currency.code(),
+            description: transfer.memo.description.as_ref().map(ToString::to_string),
+            reference: transfer.memo.reference.as_ref().map(ToString::to_string),
+            hold_id: transfer.hold_id.map(|id| id.as_uuid()),
+            reverses_id: transfer.reverses_id.map(|id| id.as_uuid()),
             created_at: transfer.created_at,
         }
-    }
-}
-
-/// Cash that was taken in or paid out.
-#[derive(Serialize, ToSchema)]
-struct CashReceipt {
-    transfer: Transfer,
-    /// The customer's account, right after it.
-    account: Account,
-    /// The customer's side of it.
-    entry: Entry,
-}
-
-impl From<Receipt> for CashReceipt {
-    fn from(receipt: Receipt) -> Self {
-        Self {
-            transfer: receipt.posting.transfer().into(),
-            entry: Entry::new(receipt.entry(), receipt.account.currency),
-            account: receipt.account.into(),
-        }
-    }
-}
-
-/// Money that was transferred, as who paid sees it.
-#[derive(Serialize, ToSchema)]
-struct TransferReceipt {
-    transfer: Transfer,
-    /// The account that paid, right after it.
-    from_account: Account,
-    /// Its side of the transfer.
-    from_entry: Entry,
-}
-
-impl From<Receipt> for TransferReceipt {
-    fn from(receipt: Receipt) -> Self {
-        let CashReceipt { transfer, account, entry } = receipt.into();
-        Self { transfer, from_account: account, from_entry: entry }
     }
 }
 
 /// Takes cash in, to a customer's account; for bankers.
 #[utoipa::path(post, path = "/v1/accounts/{id}/deposits", tag = "money", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The customer's account"),
-        KeyHeader),
+        KeyHeader, DryRunParameter),
     request_body = CashRequest,
     responses((status = 201, description = "The deposit", body = CashReceipt,
-        headers(("Location" = String, description = "Where the transfer is"))), WriteProblems))]
+        headers(("Location" = String, description = "Where the transfer is"))),
+        (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn deposit(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
-    _: NoQuery,
+    dry_run: DryRun,
     Key(key): Key,
     JsonBody(request): JsonBody<CashRequest>,
-) -> Result<Created<CashReceipt>, Refusal> {
-    let (amount, currency) = request.money()?;
-    let command = Deposit { account_id, amount, currency };
-    let receipt = bank.deposit(&caller.principal(), key, command).await?;
-    Ok(created("transfers", receipt.posting.transfer().id.as_uuid(), receipt.into()))
+) -> Result<Answer<CashReceipt>, Refusal> {
+    let (amount, currency, memo) = request.read()?;
+    let command = Deposit { account_id, amount, currency, memo };
+    let receipt = dry_run.of(&bank).deposit(&caller.principal(), key, command).await?;
+    Ok(Answer::moved(dry_run, receipt))
 }
 
 /// Pays cash out, from a customer's account; for bankers.
 #[utoipa::path(post, path = "/v1/accounts/{id}/withdrawals", tag = "money", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The customer's account"),
-        KeyHeader),
+        KeyHeader, DryRunParameter),
     request_body = CashRequest,
     responses((status = 201, description = "The withdrawal", body = CashReceipt,
-        headers(("Location" = String, description = "Where the transfer is"))), WriteProblems))]
+        headers(("Location" = String, description = "Where the transfer is"))),
+        (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn withdraw(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
-    _: NoQuery,
+    dry_run: DryRun,
     Key(key): Key,
     JsonBody(request): JsonBody<CashRequest>,
-) -> Result<Created<CashReceipt>, Refusal> {
-    let (amount, currency) = request.money()?;
-    let command = Withdrawal { account_id, amount, currency };
-    let receipt = bank.withdraw(&caller.principal(), key, command).await?;
-    Ok(created("transfers", receipt.posting.transfer().id.as_uuid(), receipt.into()))
+) -> Result<Answer<CashReceipt>, Refusal> {
+    let (amount, currency, memo) = request.read()?;
+    let command = Withdrawal { account_id, amount, currency, memo };
+    let receipt = dry_run.of(&bank).withdraw(&caller.principal(), key, command).await?;
+    Ok(Answer::moved(dry_run, receipt))
 }
 
 /// Transfers money from an account of the caller's to another customer's.
 #[utoipa::path(post, path = "/v1/transfers", tag = "money", security(("bearer" = [])),
-    params(
-        KeyHeader),
+    params(KeyHeader, DryRunParameter),
     request_body = TransferRequest,
     responses((status = 201, description = "The transfer", body = TransferReceipt,
-        headers(("Location" = String, description = "Where the transfer is"))), WriteProblems))]
+        headers(("Location" = String, description = "Where the transfer is"))),
+        (status = 200, description = "The same, only tried out", body = TransferReceipt), WriteProblems))]
 async fn transfer(
     State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
-    _: NoQuery,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
+    dry_run: DryRun,
     Key(key): Key,
     JsonBody(request): JsonBody<TransferRequest>,
-) -> Result<Created<TransferReceipt>, Refusal> {
-    let receipt = bank.transfer(&caller.principal(), key, request.command()?).await?;
-    Ok(created("transfers", receipt.posting.transfer().id.as_uuid(), receipt.into()))
+) -> Result<Answer<TransferReceipt>, Refusal> {
+    let mut checks = Checks::default();
+    let command = checks.transfer(&request.texts());
+    let command = checks.finish(command)?;
+    let receipt = dry_run.of(&bank).transfer(&caller.principal(), key, command).await?;
+    Ok(Answer::moved(dry_run, receipt))
 }
 
-/// Lists an account's transfers, newest first.
+/// Lists an account's transfers, newest first: all, or those that bear a reference.
 #[utoipa::path(get, path = "/v1/transfers", tag = "money", security(("bearer" = [])),
     params(("account_id" = Uuid, Query, description = "The account"),
+        ("reference" = Option<String>, Query, description = "Only those that bear exactly this reference"),
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<Transfer>), PrivateProblems))]
 async fn list_transfers(
     State(bank): State<Bank>,
     Authenticated(caller): Authenticated,
-    TransfersQuery { account_id, page }: TransfersQuery,
+    TransfersQuery { account_id, reference, page }: TransfersQuery,
 ) -> Result<Json<ListPage<Transfer>>, Refusal> {
-    let list = List::Transfers(account_id);
-    let page = page.of(list)?;
-    let transfers = bank.transfers(&caller.principal(), account_id, page).await?;
+    let by = caller.principal();
+    let (list, transfers) = match &reference {
+        None => {
+            let list = List::Transfers(account_id);
+            (list, bank.transfers(&by, account_id, page.of(list)?).await?)
+        }
+        Some(reference) => {
+            let list = List::Referenced(account_id, reference);
+            let page = page.of(list)?;
+            (list, bank.transfers_by_reference(&by, account_id, reference, page).await?)
+        }
+    };
     Ok(Json(ListPage::new(list, transfers, |transfer| Transfer::from(&transfer))))
 }
 

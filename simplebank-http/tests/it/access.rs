@@ -6,7 +6,7 @@ use simplebank::core::{Principal, Role, UserId};
 
 use crate::support::{PASSWORD, User, World, nobodys_account, send, transfer_body};
 
-const PRIVATE: [(Method, &str); 11] = [
+const PRIVATE: [(Method, &str); 15] = [
     (Method::GET, "/v1/users/me"),
     (Method::POST, "/v1/users/logout"),
     (Method::GET, "/v1/accounts"),
@@ -15,6 +15,10 @@ const PRIVATE: [(Method, &str); 11] = [
     (Method::GET, "/v1/accounts/x/entries"),
     (Method::POST, "/v1/accounts/x/deposits"),
     (Method::POST, "/v1/accounts/x/withdrawals"),
+    (Method::PATCH, "/v1/accounts/x/limits"),
+    (Method::POST, "/v1/accounts/x/freeze"),
+    (Method::POST, "/v1/accounts/x/unfreeze"),
+    (Method::POST, "/v1/accounts/x/close"),
     (Method::GET, "/v1/transfers?y"),
     (Method::POST, "/v1/transfers"),
     (Method::GET, "/v1/transfers/x"),

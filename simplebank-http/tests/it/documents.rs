@@ -5,19 +5,32 @@ use serde_json::Value;
 use crate::support::World;
 
 /// Every route, with who may use it: `-` anybody, `*` who has a token.
-const ROUTES: [&str; 16] = [
+const ROUTES: &[&str] = &[
     "get /health/live -",
     "get /health/ready -",
     "get /v1/accounts *",
     "post /v1/accounts *",
     "get /v1/accounts/{id} *",
+    "get /v1/accounts/{id}/balance *",
+    "post /v1/accounts/{id}/close *",
     "post /v1/accounts/{id}/deposits *",
     "get /v1/accounts/{id}/entries *",
+    "post /v1/accounts/{id}/freeze *",
+    "patch /v1/accounts/{id}/limits *",
+    "get /v1/accounts/{id}/statement *",
+    "post /v1/accounts/{id}/unfreeze *",
     "post /v1/accounts/{id}/withdrawals *",
+    "get /v1/holds *",
+    "post /v1/holds *",
+    "get /v1/holds/{id} *",
+    "post /v1/holds/{id}/capture *",
+    "post /v1/holds/{id}/void *",
     "post /v1/tokens/renew_access -",
     "get /v1/transfers *",
     "post /v1/transfers *",
+    "post /v1/transfers/batch *",
     "get /v1/transfers/{id} *",
+    "post /v1/transfers/{id}/reversals *",
     "post /v1/users -",
     "post /v1/users/login -",
     "post /v1/users/logout *",
@@ -56,11 +69,16 @@ async fn the_document_is_whole() {
                     && parameter["in"] == "header"
                     && parameter["required"] == true
             });
+            // Each transfer of a batch has a key of its own.
+            let is_batch = path.ends_with("/batch");
             let moves_money = method == "post"
-                && (path == "/v1/transfers"
-                    || path.ends_with("deposits")
-                    || path.ends_with("withdrawals"));
-            assert_eq!(has_key, moves_money, "{method} {path}");
+                && (["/v1/transfers", "/v1/holds"].contains(&path.as_str())
+                    || ["deposits", "withdrawals", "capture", "void", "reversals", "batch"]
+                        .iter()
+                        .any(|call| path.ends_with(&format!("/{call}"))));
+            assert_eq!(has_key, moves_money && !is_batch, "{method} {path}");
+            let can_be_tried = parameters.iter().any(|parameter| parameter["name"] == "dry_run");
+            assert_eq!(can_be_tried, moves_money, "{method} {path}");
         }
     }
     let count = ids.len();

@@ -7,11 +7,38 @@ use crate::support::{PASSWORD, World, names, transfer_body};
 
 const USER: [&str; 7] =
     ["created_at", "email", "full_name", "id", "password_changed_at", "role", "username"];
+/// An account inside a receipt, which never changes.
 const ACCOUNT: [&str; 6] = ["balance", "created_at", "currency", "id", "owner", "status"];
+/// An account as it is now.
+pub(crate) const ACCOUNT_DETAILS: [&str; 12] = [
+    "available",
+    "balance",
+    "created_at",
+    "currency",
+    "daily_limit",
+    "held",
+    "id",
+    "overdraft_limit",
+    "owner",
+    "spent_today",
+    "status",
+    "transfer_limit",
+];
 const ENTRY: [&str; 6] =
     ["account_id", "amount", "balance_after", "created_at", "transfer_id", "version"];
-const TRANSFER: [&str; 7] =
-    ["amount", "created_at", "currency", "from_account_id", "id", "kind", "to_account_id"];
+const TRANSFER: [&str; 11] = [
+    "amount",
+    "created_at",
+    "currency",
+    "description",
+    "from_account_id",
+    "hold_id",
+    "id",
+    "kind",
+    "reference",
+    "reverses_id",
+    "to_account_id",
+];
 
 #[tokio::test]
 async fn registering_answers_with_the_user() {
@@ -70,7 +97,7 @@ async fn opening_an_account_answers_with_it_and_where_it_is() {
     let alice = world.user("alice").await;
     let answer = alice.post("/v1/accounts", json!({"currency": "KWD"})).await;
     let account = answer.is(201);
-    assert_eq!(names(&account), ACCOUNT);
+    assert_eq!(names(&account), ACCOUNT_DETAILS);
     assert_eq!((&account["owner"], &account["balance"]), (&json!("alice"), &json!("0.000")));
     assert_eq!((&account["currency"], &account["status"]), (&json!("KWD"), &json!("open")));
     assert_eq!(alice.get(answer.header("location")).await.is(200), account);
@@ -88,11 +115,23 @@ async fn money_comes_in_moves_and_goes_out_with_receipts() {
     let banker = world.banker("banker").await;
     let (from, to) = (alice.account("EUR").await, bob.account("EUR").await);
 
-    let deposit = banker.deposit("d", &from, "100").await;
+    let body =
+        json!({"amount": "100", "currency": "EUR", "description": "Cash", "reference": "TILL-4"});
+    let deposit = banker.pay("d", &format!("/v1/accounts/{from}/deposits"), body).await;
+    let transfer = &deposit.is(201)["transfer"];
+    assert_eq!(
+        (&transfer["description"], &transfer["reference"]),
+        (&json!("Cash"), &json!("TILL-4"))
+    );
     check_cash(&deposit.is(201), "deposit", "100.00", "100.00");
     check_location(&banker, &deposit, "transfer").await;
 
-    let transfer = alice.pay("t", "/v1/transfers", transfer_body(&from, &to, "12.5")).await;
+    let mut body = transfer_body(&from, &to, "12.5");
+    body["description"] = json!("Lunch 🍜");
+    let transfer = alice.pay("t", "/v1/transfers", body).await;
+    let told = &transfer.is(201)["transfer"];
+    assert_eq!((&told["description"], &told["reference"]), (&json!("Lunch 🍜"), &Value::Null));
+    assert_eq!((&told["hold_id"], &told["reverses_id"]), (&Value::Null, &Value::Null));
     let receipt = transfer.is(201);
     assert_eq!(names(&receipt), ["from_account", "from_entry", "transfer"]);
     assert_eq!(names(&receipt["from_account"]), ACCOUNT);

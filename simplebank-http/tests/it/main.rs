@@ -7,13 +7,19 @@
 )]
 
 mod access;
+mod batch;
 mod binary;
 mod browser;
 mod connections;
 mod documents;
+mod dry_run;
 mod endpoints;
+mod holds;
 mod input;
+mod limits;
 mod money;
 mod pages;
 mod promises;
+mod reversals;
+mod statements;
 mod support;

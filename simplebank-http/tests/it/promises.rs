@@ -20,8 +20,12 @@ fn every_code_is_documented_and_every_documented_code_exists() {
     let (shared, command_line) = ERRORS.split_once("## Only on the command line").unwrap();
     assert!(!command_line.is_empty());
     let documented = first_column(shared);
-    let known: BTreeSet<&str> =
-        Rejection::CODES.into_iter().chain(simplebank::Error::CODES).chain(EDGE_CODES).collect();
+    let known: BTreeSet<&str> = Rejection::CODES
+        .iter()
+        .copied()
+        .chain(simplebank::Error::CODES)
+        .chain(EDGE_CODES)
+        .collect();
     assert_eq!(documented.iter().copied().collect::<BTreeSet<_>>(), known);
     assert_eq!(documented.len(), known.len(), "a code is documented twice");
 }

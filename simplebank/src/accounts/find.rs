@@ -5,18 +5,26 @@ use simplebank_core::{
 };
 use simplebank_db::{self as db, Tx, TxSpec, accounts};
 
+use super::current;
 use crate::{Bank, Error, Listing, Page};
 
-const FIND_ACCOUNT: TxSpec = TxSpec::read_committed("find_account").read_only();
+const FIND_ACCOUNT: TxSpec = TxSpec::snapshot("find_account");
 
 impl Bank {
-    /// An account of the caller's, or anybody's for who may look at any.
+    /// An account of the caller's, or anybody's for who may look at any, as it is now: a hold whose time is over holds nothing.
     ///
     /// # Errors
     ///
     /// [`Error::Rejected`] with [`Rejection::AccountNotFound`].
     pub async fn account(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
-        self.db().transact(FIND_ACCOUNT, async |tx| visible(tx, by, id).await).await
+        let now = self.now();
+        self.db()
+            .transact(FIND_ACCOUNT, async |tx| {
+                let account = visible(tx, by, id).await?;
+                let found = current::as_of(tx, vec![account], now).await?.pop();
+                found.ok_or(Error::Rejected(Rejection::AccountNotFound { id }))
+            })
+            .await
     }
 
     /// The accounts of `owner`, or of all customers if that is `None`, in the order in which they were opened.
@@ -33,11 +41,15 @@ impl Bank {
         if owner != Some(by.id()) && !by.may(Power::ViewAny) {
             return Err(Error::Forbidden);
         }
+        let now = self.now();
         let accounts = self
             .db()
-            .transact(FIND_ACCOUNT, async |tx| match owner {
-                Some(owner) => accounts::list_of(tx, owner, page.cursor, page.rows()).await,
-                None => accounts::list(tx, page.cursor, page.rows()).await,
+            .transact(FIND_ACCOUNT, async |tx| {
+                let found = match owner {
+                    Some(owner) => accounts::list_of(tx, owner, page.cursor, page.rows()).await?,
+                    None => accounts::list(tx, page.cursor, page.rows()).await?,
+                };
+                current::as_of(tx, found, now).await
             })
             .await?;
         Ok(page.listing(accounts, |account| account.id))
@@ -71,7 +83,7 @@ pub(crate) async fn sees_either(
 }
 
 /// Customers' accounts are seen by their owners and by who may look at any; the bank's own only by the latter.
-fn may_see(by: &Principal, account: &Account) -> bool {
+pub(crate) fn may_see(by: &Principal, account: &Account) -> bool {
     match account.owner {
         Owner::Customer { .. } => account.is_owned_by(by.id()) || by.may(Power::ViewAny),
         Owner::Cash => by.may(Power::ViewAny),

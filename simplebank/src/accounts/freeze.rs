@@ -3,7 +3,8 @@
 use simplebank_core::{Account, AccountId, Principal, Rejection, access::Power, account::Owner};
 use simplebank_db::{TxSpec, accounts};
 
-use crate::{Bank, Error, access::require};
+use super::current;
+use crate::{Bank, Error, access::require, ports::random_bytes};
 
 const SET_STATUS: TxSpec = TxSpec::read_committed("set_status");
 
@@ -34,13 +35,14 @@ impl Bank {
         decide: fn(Account) -> Result<Account, Rejection>,
     ) -> Result<Account, Error> {
         require(by, Power::Freeze)?;
+        let (now, new_revision) = (self.now(), i64::from_ne_bytes(random_bytes()?));
         self.db()
             .transact(SET_STATUS, async |tx| {
-                let account =
-                    accounts::lock(tx, id).await?.filter(|account| account.owner != Owner::Cash);
+                let account = current::lock(tx, id, now, new_revision).await?;
+                let account = account.filter(|account| account.owner != Owner::Cash);
                 let account = decide(account.ok_or(Rejection::AccountNotFound { id })?)?;
                 accounts::set_status(tx, id, account.status).await?;
-                Ok(account)
+                Ok(accounts::find(tx, id).await?.unwrap_or(account))
             })
             .await
     }

@@ -3,7 +3,7 @@
 use simplebank_core::{
     Account, Balance, Currency, Principal, Rejection, UserId,
     access::Power,
-    account::{OverdraftLimit, Owner, Status},
+    account::{Limits, OverdraftLimit, Owner, Status},
 };
 use simplebank_db::{Constraint, TxSpec, accounts, cash, users};
 
@@ -52,7 +52,11 @@ impl Bank {
                     currency,
                     balance: Balance::ZERO,
                     version: 0,
+                    revision: 0,
+                    held: Balance::ZERO,
                     overdraft_limit: OverdraftLimit::NONE,
+                    limits: Limits::default(),
+                    spent: None,
                     status: Status::Open,
                     created_at: now,
                 };

@@ -15,6 +15,9 @@ impl Bank {
     /// Only what befalls the database.
     pub async fn log_out(&self, session: SessionId) -> Result<(), Error> {
         let now = self.now();
-        Ok(self.db().transact(LOG_OUT, async |tx| sessions::revoke(tx, session, now).await).await?)
+        let ended =
+            self.db().transact(LOG_OUT, async |tx| sessions::revoke(tx, session, now).await).await;
+        self.logins().forget();
+        Ok(ended?)
     }
 }

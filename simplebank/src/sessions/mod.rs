@@ -3,8 +3,10 @@
 mod authenticate;
 mod log_in;
 mod log_out;
+mod logins;
 mod renew;
 
+pub(crate) use self::logins::Logins;
 pub use self::{
     authenticate::Caller,
     log_in::{LogIn, LoggedIn},

@@ -1,16 +1,16 @@
 //! Cash that a banker takes in.
 
-use simplebank_core::{AccountId, Amount, Currency, IdempotencyKey, Principal, access::Power};
+use simplebank_core::{
+    AccountId, Amount, Currency, IdempotencyKey, Memo, Principal,
+    access::Power,
+    transfer::{Action, Terms},
+};
 use simplebank_db::Tx;
 
-use crate::{
-    Bank, Error, Receipt,
-    access::require,
-    road::{Movement, Wish},
-};
+use crate::{Bank, Error, Receipt, access::require, ports::new_id, road::Wish};
 
 /// Cash to take in, to a customer's account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deposit {
     /// The customer's account.
     pub account_id: AccountId,
@@ -18,6 +18,8 @@ pub struct Deposit {
     pub amount: Amount,
     /// In which currency; the account must be kept in it.
     pub currency: Currency,
+    /// What it says about itself.
+    pub memo: Memo,
 }
 
 impl Bank {
@@ -32,7 +34,9 @@ impl Bank {
         key: IdempotencyKey,
         command: Deposit,
     ) -> Result<Receipt, Error> {
-        self.post(self.deposit_wish(by, key, command)?).await
+        require(by, Power::Deposit)?;
+        let cash = self.cash(command.currency).await?;
+        Ok(self.post_one(self.deposit_wish(by, key, command, cash)?).await?.receipt())
     }
 
     /// [`deposit`](Self::deposit) inside a transaction of the caller's: it happens if that commits.
@@ -47,7 +51,9 @@ impl Bank {
         key: IdempotencyKey,
         command: Deposit,
     ) -> Result<Receipt, Error> {
-        self.deposit_wish(by, key, command)?.post_in(tx).await
+        require(by, Power::Deposit)?;
+        let cash = self.cash_in(tx, command.currency).await?;
+        Ok(self.post_in(tx, self.deposit_wish(by, key, command, cash)?).await?.receipt())
     }
 
     fn deposit_wish(
@@ -55,9 +61,11 @@ impl Bank {
         by: &Principal,
         key: IdempotencyKey,
         command: Deposit,
+        cash: AccountId,
     ) -> Result<Wish, Error> {
-        require(by, Power::Deposit)?;
-        let Deposit { account_id, amount, currency } = command;
-        Wish::new(self.now(), by, key, Movement::Deposit { account_id }, amount, currency)
+        let Deposit { account_id, amount, currency, memo } = command;
+        let terms =
+            Terms { from_account_id: cash, to_account_id: account_id, amount, currency, memo };
+        Ok(Wish::new(by, key, Action::Deposit { id: new_id(self.now())?, terms }))
     }
 }

@@ -1,6 +1,6 @@
 //! Looking transfers up.
 
-use simplebank_core::{AccountId, Principal, TransferId, transfer::Transfer};
+use simplebank_core::{AccountId, Principal, TransferId, memo::Reference, transfer::Transfer};
 use simplebank_db::{TxSpec, transfers};
 
 use crate::{
@@ -47,7 +47,35 @@ impl Bank {
                 Ok::<_, Error>(transfers::list(tx, account.id, page.cursor, page.rows()).await?)
             })
             .await?;
-        let Listing { items, next } = page.listing(found, |(version, _)| *version);
-        Ok(Listing { items: items.into_iter().map(|(_, transfer)| transfer).collect(), next })
+        Ok(without_versions(page.listing(found, |(version, _)| *version)))
     }
+
+    /// The transfers of an account that bear a reference, newest first, with cursors as in [`transfers`](Self::transfers).
+    /// The comparison is exact. A page costs the same however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] with [`AccountNotFound`](simplebank_core::Rejection::AccountNotFound).
+    pub async fn transfers_by_reference(
+        &self,
+        by: &Principal,
+        account: AccountId,
+        reference: &Reference,
+        page: Page<i64>,
+    ) -> Result<Listing<Transfer, i64>, Error> {
+        let found = self
+            .db()
+            .transact(FIND_TRANSFER, async |tx| {
+                let id = visible(tx, by, account).await?.id;
+                let (before, rows) = (page.cursor, page.rows());
+                Ok::<_, Error>(transfers::list_by_reference(tx, id, reference, before, rows).await?)
+            })
+            .await?;
+        Ok(without_versions(page.listing(found, |(version, _)| *version)))
+    }
+}
+
+fn without_versions(listing: Listing<(i64, Transfer), i64>) -> Listing<Transfer, i64> {
+    let items = listing.items.into_iter().map(|(_, transfer)| transfer).collect();
+    Listing { items, next: listing.next }
 }

@@ -1,15 +1,15 @@
 //! A transfer between two customers.
 
-use simplebank_core::{AccountId, Amount, Currency, IdempotencyKey, Principal};
+use simplebank_core::{
+    AccountId, Amount, Currency, IdempotencyKey, Memo, Principal,
+    transfer::{Action, Terms},
+};
 use simplebank_db::Tx;
 
-use crate::{
-    Bank, Error, Receipt,
-    road::{Movement, Wish},
-};
+use crate::{Bank, Error, Receipt, ports::new_id, road::Wish};
 
 /// What to move from one customer's account to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Who pays: an account of the caller's.
     pub from_account_id: AccountId,
@@ -19,6 +19,15 @@ pub struct Transfer {
     pub amount: Amount,
     /// In which currency; both accounts must be kept in it.
     pub currency: Currency,
+    /// What it says about itself.
+    pub memo: Memo,
+}
+
+impl Transfer {
+    pub(crate) fn terms(self) -> Terms {
+        let Self { from_account_id, to_account_id, amount, currency, memo } = self;
+        Terms { from_account_id, to_account_id, amount, currency, memo }
+    }
 }
 
 impl Bank {
@@ -34,7 +43,7 @@ impl Bank {
         key: IdempotencyKey,
         command: Transfer,
     ) -> Result<Receipt, Error> {
-        self.post(self.transfer_wish(by, key, command)?).await
+        Ok(self.post_one(self.transfer_wish(by, key, command)?).await?.receipt())
     }
 
     /// [`transfer`](Self::transfer) inside a transaction of the caller's: it happens if that commits.
@@ -50,17 +59,16 @@ impl Bank {
         key: IdempotencyKey,
         command: Transfer,
     ) -> Result<Receipt, Error> {
-        self.transfer_wish(by, key, command)?.post_in(tx).await
+        Ok(self.post_in(tx, self.transfer_wish(by, key, command)?).await?.receipt())
     }
 
-    fn transfer_wish(
+    pub(super) fn transfer_wish(
         &self,
         by: &Principal,
         key: IdempotencyKey,
         command: Transfer,
     ) -> Result<Wish, Error> {
-        let Transfer { from_account_id, to_account_id, amount, currency } = command;
-        let movement = Movement::Transfer { from_account_id, to_account_id };
-        Wish::new(self.now(), by, key, movement, amount, currency)
+        let action = Action::Transfer { id: new_id(self.now())?, terms: command.terms() };
+        Ok(Wish::new(by, key, action))
     }
 }

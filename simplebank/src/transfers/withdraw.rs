@@ -1,16 +1,16 @@
 //! Cash that a banker pays out.
 
-use simplebank_core::{AccountId, Amount, Currency, IdempotencyKey, Principal, access::Power};
+use simplebank_core::{
+    AccountId, Amount, Currency, IdempotencyKey, Memo, Principal,
+    access::Power,
+    transfer::{Action, Terms},
+};
 use simplebank_db::Tx;
 
-use crate::{
-    Bank, Error, Receipt,
-    access::require,
-    road::{Movement, Wish},
-};
+use crate::{Bank, Error, Receipt, access::require, ports::new_id, road::Wish};
 
 /// Cash to pay out, from a customer's account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
     /// The customer's account.
     pub account_id: AccountId,
@@ -18,6 +18,8 @@ pub struct Withdrawal {
     pub amount: Amount,
     /// In which currency; the account must be kept in it.
     pub currency: Currency,
+    /// What it says about itself.
+    pub memo: Memo,
 }
 
 impl Bank {
@@ -32,7 +34,9 @@ impl Bank {
         key: IdempotencyKey,
         command: Withdrawal,
     ) -> Result<Receipt, Error> {
-        self.post(self.withdrawal_wish(by, key, command)?).await
+        require(by, Power::Withdraw)?;
+        let cash = self.cash(command.currency).await?;
+        Ok(self.post_one(self.withdraw_wish(by, key, command, cash)?).await?.receipt())
     }
 
     /// [`withdraw`](Self::withdraw) inside a transaction of the caller's: it happens if that commits.
@@ -47,17 +51,21 @@ impl Bank {
         key: IdempotencyKey,
         command: Withdrawal,
     ) -> Result<Receipt, Error> {
-        self.withdrawal_wish(by, key, command)?.post_in(tx).await
+        require(by, Power::Withdraw)?;
+        let cash = self.cash_in(tx, command.currency).await?;
+        Ok(self.post_in(tx, self.withdraw_wish(by, key, command, cash)?).await?.receipt())
     }
 
-    fn withdrawal_wish(
+    fn withdraw_wish(
         &self,
         by: &Principal,
         key: IdempotencyKey,
         command: Withdrawal,
+        cash: AccountId,
     ) -> Result<Wish, Error> {
-        require(by, Power::Withdraw)?;
-        let Withdrawal { account_id, amount, currency } = command;
-        Wish::new(self.now(), by, key, Movement::Withdrawal { account_id }, amount, currency)
+        let Withdrawal { account_id, amount, currency, memo } = command;
+        let terms =
+            Terms { from_account_id: account_id, to_account_id: cash, amount, currency, memo };
+        Ok(Wish::new(by, key, Action::Withdraw { id: new_id(self.now())?, terms }))
     }
 }

@@ -19,7 +19,8 @@ impl Bank {
             return Err(Error::NotFound { what: "user" });
         }
         let is_done =
-            self.db().transact(SET_ROLE, async |tx| users::set_role(tx, user, role).await).await?;
-        if is_done { Ok(()) } else { Err(Error::NotFound { what: "user" }) }
+            self.db().transact(SET_ROLE, async |tx| users::set_role(tx, user, role).await).await;
+        self.logins().forget();
+        if is_done? { Ok(()) } else { Err(Error::NotFound { what: "user" }) }
     }
 }

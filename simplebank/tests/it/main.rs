@@ -2,17 +2,25 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod accounts;
+mod closing;
 mod concurrency;
+mod holds;
 mod joined;
+mod limits;
 mod listings;
+mod memory;
 mod money;
 mod sessions;
+mod statements;
 mod users;
 mod verify;
+mod verify_promises;
 
 use simplebank::{
     Bank, Deposit, Error, NewPassword, OpenAccount, Receipt, Register, Transfer, Withdrawal,
-    core::{Account, AccountId, Amount, Currency, IdempotencyKey, Principal, Role, user::User},
+    core::{
+        Account, AccountId, Amount, Currency, IdempotencyKey, Memo, Principal, Role, user::User,
+    },
     testing::{FixedClock, TestDatabase},
 };
 use sqlx::PgPool;
@@ -51,7 +59,12 @@ impl TestBank {
         let principal = as_depositor(&user);
         let account = self.open(&principal, "EUR").await.id;
         if let Some(amount) = Amount::from_minor(minor) {
-            let deposit = Deposit { account_id: account, amount, currency: currency("EUR") };
+            let deposit = Deposit {
+                account_id: account,
+                amount,
+                currency: currency("EUR"),
+                memo: Memo::NONE,
+            };
             self.bank
                 .deposit(&Principal::Operator, key(&format!("open-{username}")), deposit)
                 .await
@@ -133,15 +146,21 @@ fn amount(minor: i64) -> Amount {
 }
 
 fn transfer(from_account_id: AccountId, to_account_id: AccountId, minor: i64) -> Transfer {
-    Transfer { from_account_id, to_account_id, amount: amount(minor), currency: currency("EUR") }
+    Transfer {
+        from_account_id,
+        to_account_id,
+        amount: amount(minor),
+        currency: currency("EUR"),
+        memo: Memo::NONE,
+    }
 }
 
 fn deposit(account_id: AccountId, minor: i64) -> Deposit {
-    Deposit { account_id, amount: amount(minor), currency: currency("EUR") }
+    Deposit { account_id, amount: amount(minor), currency: currency("EUR"), memo: Memo::NONE }
 }
 
 fn withdrawal(account_id: AccountId, minor: i64) -> Withdrawal {
-    Withdrawal { account_id, amount: amount(minor), currency: currency("EUR") }
+    Withdrawal { account_id, amount: amount(minor), currency: currency("EUR"), memo: Memo::NONE }
 }
 
 /// The code of a refusal.

@@ -2,7 +2,7 @@
 
 use simplebank::{
     Transfer,
-    core::{AccountId, Amount, Principal},
+    core::{AccountId, Amount, Memo, Principal},
 };
 
 use crate::{TestBank, amount, as_banker, code, currency, deposit, key, transfer, withdrawal};
@@ -197,13 +197,19 @@ async fn currencies_without_and_with_three_decimals_move_exactly() {
             (bank.open(&alice.principal, code).await.id, bank.open(&bob.principal, code).await.id)
         };
         let amount = Amount::parse(text, currency(code)).unwrap();
-        let paid_in = simplebank::Deposit { account_id: mine, amount, currency: currency(code) };
+        let paid_in = simplebank::Deposit {
+            account_id: mine,
+            amount,
+            currency: currency(code),
+            memo: Memo::NONE,
+        };
         bank.bank.deposit(&Principal::Operator, key(code), paid_in).await.unwrap();
         let command = Transfer {
             from_account_id: mine,
             to_account_id: theirs,
             amount,
             currency: currency(code),
+            memo: Memo::NONE,
         };
         let receipt = bank.bank.transfer(&alice.principal, key(code), command).await.unwrap();
         assert_eq!(

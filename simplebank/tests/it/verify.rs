@@ -44,7 +44,8 @@ async fn each_kind_of_tampering_is_found() {
         (Conserved, format!("insert into simplebank.accounts (id, kind, currency, balance, created_at) values ({nil}, 'cash', 'USD', 5, now());
             insert into simplebank.entries (account_id, version, transfer_id, amount, balance_after, created_at) values ({nil}, 1, {newest}, 5, 5, now());
             update simplebank.accounts set version = 1 where id = {nil}")),
-        (Balanced, format!("insert into simplebank.transfers select {nil}, kind, from_account_id, to_account_id, amount, currency, created_by, now() from simplebank.transfers limit 1")),
+        (Balanced, format!("insert into simplebank.transfers (id, kind, from_account_id, to_account_id, amount, currency, created_by, created_at, from_version, to_version)
+            select {nil}, kind, from_account_id, to_account_id, amount, currency, created_by, now(), from_version, to_version from simplebank.transfers limit 1")),
         (Balanced, format!("update simplebank.transfers set created_at = created_at + interval '1 second' where id = {newest}")),
         // A balance changed together with its newest entry, so that the account agrees with it.
         (Conserved, format!("update simplebank.accounts set balance = balance + 5, version = version where id = {bob};

@@ -1,1 +1,0 @@
-//! Benchmarks: `cargo bench -p simplebank-benches`.

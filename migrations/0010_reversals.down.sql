@@ -1,0 +1,2 @@
+drop table simplebank.reversals;
+alter table simplebank.transfers drop column reverses_id;

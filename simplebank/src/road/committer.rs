@@ -1,0 +1,195 @@
+//! The committer: gathers what concurrent callers wish into batches, and commits each in one transaction (group commit).
+//!
+//! Callers put their wishes into a bounded queue and wait for the answer. A lane takes all that have gathered, up to a batch,
+//! takes them through one transaction, answers, and takes the next; so whatever arrives while one batch commits is the next
+//! batch, and who comes alone is served at once. Lanes are tasks that live while there is work. A caller who goes away
+//! doesn't stop what was taken.
+//!
+//! Nobody harms a neighbour:
+//!
+//! - A batch that fails for a reason that another attempt can cure is run again by `transact`, as a whole. What fails for good
+//!   is split, until who is to blame stands alone and gets the error.
+//! - A batch that waits for an account that somebody else has locked does so for a tenth of a second. Then whoever needs such
+//!   an account is moved to the slow lane, where waiting is all that happens, and the others go on.
+//! - Who has waited too long in the queue, or finds it full, is told to come back later.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use simplebank_core::AccountId;
+use simplebank_db::{self as db, Constraint, TxSpec, accounts};
+use tokio::sync::oneshot;
+
+use super::{
+    Done, Group, GroupAnswer, Mode, Wish,
+    lane::{Commit, POST},
+    memory::Memory,
+    post,
+    queue::{Job, Lane, Queues},
+};
+use crate::{Bank, Error};
+
+const FIND_LOCKED: TxSpec = TxSpec::read_committed("find_locked");
+
+/// How often a batch is begun anew because somebody else has just answered one of its keys.
+const MEETINGS_MAX: u32 = 3;
+
+/// How much the committer takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitterOptions {
+    /// Most orders that wait; more are refused as `overloaded`. 4,096 by default.
+    pub queue_max: usize,
+    /// Most orders in one transaction, unless a single call brings more. 1,000 by default.
+    pub batch_max: usize,
+    /// Transactions at a time. 1 by default: two share the work of a batch, and what each costs by itself is paid twice.
+    pub lanes: usize,
+    /// How long an order may wait before its batch begins; then it is refused as `overloaded`. 2 s by default.
+    pub wait_max: Duration,
+}
+
+impl Default for CommitterOptions {
+    fn default() -> Self {
+        Self { queue_max: 4_096, batch_max: 1_000, lanes: 1, wait_max: Duration::from_secs(2) }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Committer {
+    queues: Arc<Queues>,
+    memory: Memory,
+}
+
+impl Committer {
+    pub(crate) fn new(options: CommitterOptions) -> Self {
+        Self { queues: Queues::new(options), memory: Memory::default() }
+    }
+}
+
+impl Commit for Bank {
+    async fn commit(&self, groups: &[Group], spec: TxSpec) -> Result<Vec<GroupAnswer>, Error> {
+        let at = post::At::new(self.now())?;
+        Ok(self.post_groups(groups, &at, spec).await?)
+    }
+
+    async fn locked_elsewhere(&self, ids: &[AccountId]) -> Vec<AccountId> {
+        let db = self.db();
+        let found = db.transact(FIND_LOCKED, async |tx| accounts::locked_elsewhere(tx, ids).await);
+        let found: Result<Vec<AccountId>, db::Error> = found.await;
+        found.unwrap_or_default()
+    }
+
+    fn open_lane(&self, lane: Lane) {
+        let bank = self.clone();
+        tokio::spawn(async move { lane.serve(&bank).await });
+    }
+}
+
+impl Bank {
+    /// Takes wishes through the committer.
+    pub(crate) async fn post(&self, wishes: Vec<Wish>, mode: Mode) -> Result<GroupAnswer, Error> {
+        if self.is_dry() {
+            return self.try_out(Group { wishes, mode }).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        let job = Job { group: Group { wishes, mode }, since: Instant::now(), answer };
+        if let Some(lane) = self.committer().queues.push(job) {
+            self.open_lane(lane);
+        }
+        answered.await.unwrap_or(Err(Error::Unanswered))
+    }
+
+    /// Takes one wish through the committer.
+    pub(crate) async fn post_one(&self, wish: Wish) -> Result<Done, Error> {
+        Ok(only(self.post(vec![wish], Mode::Independent).await?)??)
+    }
+
+    /// Takes one wish through a transaction that somebody else commits.
+    pub(crate) async fn post_in(&self, tx: &mut db::Tx<'_>, wish: Wish) -> Result<Done, Error> {
+        let group = Group { wishes: vec![wish], mode: Mode::Independent };
+        let groups = std::slice::from_ref(&group);
+        let mut answers = if self.is_dry() {
+            post::try_out(tx, groups, self.now()).await?
+        } else {
+            post::post(tx, groups, &post::At::new(self.now())?, None).await?
+        };
+        Ok(only(answers.pop().expect("there are as many answers as groups"))??)
+    }
+
+    /// Judges a group in a transaction that is rolled back.
+    async fn try_out(&self, group: Group) -> Result<GroupAnswer, Error> {
+        let now = self.now();
+        let tried: Result<(), TriedOut> = self
+            .db()
+            .transact(POST, async |tx| {
+                let answers = post::try_out(tx, std::slice::from_ref(&group), now).await?;
+                Err(TriedOut::Answers(answers))
+            })
+            .await;
+        match tried {
+            Err(TriedOut::Answers(mut answers)) => {
+                Ok(answers.pop().expect("there are as many answers as groups"))
+            }
+            Err(TriedOut::Db(error)) => Err(error.into()),
+            Ok(()) => unreachable!("the body never succeeds"),
+        }
+    }
+
+    /// Takes groups through one transaction of their own.
+    async fn post_groups(
+        &self,
+        groups: &[Group],
+        at: &post::At,
+        spec: TxSpec,
+    ) -> Result<Vec<GroupAnswer>, db::Error> {
+        let memory = &self.committer().memory;
+        let mut meetings = 0;
+        loop {
+            let posted: Result<_, db::Error> = self
+                .db()
+                .transact(spec, async |tx| post::post(tx, groups, at, Some(memory)).await)
+                .confirm(async |tx| post::recorded(tx, groups).await)
+                .await;
+            let error = match posted {
+                Ok(answers) => return Ok(answers),
+                Err(error) => error,
+            };
+            let wishes = groups.iter().flat_map(|group| &group.wishes);
+            memory.forget(wishes.flat_map(|wish| wish.order.accounts()));
+            // Somebody has just answered the same key. That has been committed, so another look finds it.
+            let has_met_another = error.constraint() == Some(Constraint::IdempotencyKey);
+            if !has_met_another || meetings == MEETINGS_MAX {
+                return Err(error);
+            }
+            meetings += 1;
+        }
+    }
+}
+
+/// The answer to the only wish of a group that stands alone.
+pub(crate) fn only(answer: GroupAnswer) -> Result<super::Answer, Error> {
+    let mut answers = answer.map_err(|offender| Error::from(offender.refusal))?;
+    Ok(answers.pop().expect("there are as many answers as wishes"))
+}
+
+/// How a body ends that must not commit.
+enum TriedOut {
+    Answers(Vec<GroupAnswer>),
+    Db(db::Error),
+}
+
+impl From<db::Error> for TriedOut {
+    fn from(error: db::Error) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl db::BodyError for TriedOut {
+    fn into_db(self) -> Result<db::Error, Self> {
+        match self {
+            Self::Db(error) => Ok(error),
+            Self::Answers(_) => Err(self),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! A batch through one transaction.
+//!
+//! 1. Where all accounts are remembered, the decision rests on what is remembered, and the first statement writes. Where one
+//!    is not, or where the database says that something has changed, accounts are locked and read, with what was answered
+//!    before under the keys, and with the holds and transfers that the orders name.
+//! 2. An order whose key was used before, in the database or earlier in the batch, is given the same answer, or refused if its
+//!    content is another. The rest is judged by `core::transfer::decide`, in order, in memory.
+//! 3. `postings::write` stores what was accepted, and every answer, refusals included. Holds and reversals have a statement of
+//!    their own, if there are any.
+//!
+//! The number of statements does not depend on the number of orders.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::atomic::{AtomicI64, Ordering},
+};
+
+use simplebank_core::{
+    Account, AccountId, Balance, Hold, HoldId, TransferId,
+    hold::State,
+    transfer::{Action, Book, Effect, Posting, Reversal, Reversible},
+};
+use simplebank_db::{
+    self as db, Tx, accounts, holds,
+    idempotency::{self, Outcome, Record},
+    postings::{self, Batch},
+    reversals,
+};
+use time::OffsetDateTime;
+
+use super::{
+    Answer, Done, Group, GroupAnswer, Receipt, Refusal, Wish,
+    judge::{Answered, Judged, judge},
+    memory::Memory,
+    shown_side,
+};
+use crate::{Error, ports::random_bytes};
+
+/// When a batch is decided, and what marks the accounts that it changes.
+#[derive(Debug)]
+pub(crate) struct At {
+    pub(crate) now: OffsetDateTime,
+    revisions: AtomicI64,
+}
+
+impl At {
+    pub(crate) fn new(now: OffsetDateTime) -> Result<Self, Error> {
+        let revisions = AtomicI64::new(i64::from_ne_bytes(random_bytes()?));
+        Ok(Self { now, revisions })
+    }
+
+    /// Another one for each attempt: what one that failed has left in a memory must look like nothing that another wrote.
+    fn revision(&self) -> i64 {
+        self.revisions.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Judges and stores groups of wishes; see the module. There are as many answers as groups. With `memory`, accounts that are
+/// remembered need not be read.
+pub(crate) async fn post(
+    tx: &mut Tx<'_>,
+    groups: &[Group],
+    at: &At,
+    memory: Option<&Memory>,
+) -> Result<Vec<GroupAnswer>, db::Error> {
+    let now = at.now;
+    let remembered = memory.and_then(|memory| remembered(groups, memory));
+    if let Some(book) = remembered {
+        let judged = judge(groups, book.clone(), &Answered::default(), now);
+        if judged.write(tx, &book, at, memory).await? {
+            return Ok(judged.answers);
+        }
+    }
+    loop {
+        let (book, answered, expired) = read(tx, groups, now).await?;
+        let mut judged = judge(groups, book.current, &answered, now);
+        judged.expired = expired;
+        // The accounts are locked, so only a key that somebody answers meanwhile can come between; it is found next time.
+        if judged.write(tx, &book.seen, at, memory).await? {
+            return Ok(judged.answers);
+        }
+    }
+}
+
+/// What the groups would be answered, without writing anything; the caller rolls back.
+pub(crate) async fn try_out(
+    tx: &mut Tx<'_>,
+    groups: &[Group],
+    now: OffsetDateTime,
+) -> Result<Vec<GroupAnswer>, db::Error> {
+    let (book, answered, _) = read(tx, groups, now).await?;
+    Ok(judge(groups, book.current, &answered, now).answers)
+}
+
+/// What all wishes were answered before, if all of them were.
+pub(crate) async fn recorded(
+    tx: &mut Tx<'_>,
+    groups: &[Group],
+) -> Result<Option<Vec<GroupAnswer>>, db::Error> {
+    let answered = find_answered(tx, groups).await?;
+    Ok(groups.iter().map(|group| answered.group(group)).collect())
+}
+
+fn wishes(groups: &[Group]) -> impl Iterator<Item = &Wish> {
+    groups.iter().flat_map(|group| &group.wishes)
+}
+
+/// The accounts of the orders, if no order needs more than those, and all are remembered.
+fn remembered(groups: &[Group], memory: &Memory) -> Option<Book> {
+    let is_simple = wishes(groups).all(|wish| match wish.order.action {
+        Action::Transfer { .. } | Action::Deposit { .. } | Action::Withdraw { .. } => true,
+        Action::Hold { .. }
+        | Action::Capture { .. }
+        | Action::Void { .. }
+        | Action::Reverse { .. } => false,
+    });
+    let ids = wishes(groups).flat_map(|wish| wish.order.accounts());
+    is_simple.then(|| memory.book(ids)).flatten()
+}
+
+/// A book, as the database has it, and as it is once holds whose time is over have been let go of.
+struct Books {
+    seen: Book,
+    current: Book,
+}
+
+/// Locks the accounts that take part, and reads all that the decision needs.
+async fn read(
+    tx: &mut Tx<'_>,
+    groups: &[Group],
+    now: OffsetDateTime,
+) -> Result<(Books, Answered, Vec<Hold>), db::Error> {
+    let hold_ids: Vec<HoldId> = wishes(groups).filter_map(|wish| wish.order.hold()).collect();
+    let transfer_ids: Vec<TransferId> =
+        wishes(groups).filter_map(|wish| wish.order.reversed_transfer()).collect();
+    // Whose accounts they touch never changes, so it may be read before the locks.
+    let named_holds = find_holds(tx, &hold_ids).await?;
+    let named_transfers = find_reversible(tx, &transfer_ids).await?;
+    let mut ids: BTreeSet<AccountId> =
+        wishes(groups).flat_map(|wish| wish.order.accounts()).collect();
+    ids.extend(named_holds.iter().flat_map(|hold| [hold.from_account_id, hold.to_account_id]));
+    ids.extend(
+        named_transfers
+            .iter()
+            .flat_map(|named| [named.transfer.from_account_id, named.transfer.to_account_id]),
+    );
+    let ids: Vec<AccountId> = ids.into_iter().collect();
+    let accounts = accounts::lock_all(tx, &ids).await?;
+    let holding: Vec<AccountId> = accounts
+        .iter()
+        .filter(|account| account.held != Balance::ZERO)
+        .map(|account| account.id)
+        .collect();
+    let mut seen: Book = accounts.into_iter().collect();
+    let answered = find_answered(tx, groups).await?;
+    for hold in find_holds(tx, &hold_ids).await? {
+        seen.put_hold(hold);
+    }
+    if !holding.is_empty() {
+        for hold in holds::due(tx, &holding, now).await? {
+            seen.put_hold(hold);
+        }
+    }
+    for transfer in find_reversible(tx, &transfer_ids).await? {
+        seen.put_transfer(transfer);
+    }
+    let mut current = seen.clone();
+    let expired = current.expire_due(now);
+    Ok((Books { seen, current }, answered, expired))
+}
+
+async fn find_holds(tx: &mut Tx<'_>, ids: &[HoldId]) -> Result<Vec<Hold>, db::Error> {
+    if ids.is_empty() { Ok(Vec::new()) } else { holds::find_all(tx, ids).await }
+}
+
+async fn find_reversible(
+    tx: &mut Tx<'_>,
+    ids: &[TransferId],
+) -> Result<Vec<Reversible>, db::Error> {
+    if ids.is_empty() { Ok(Vec::new()) } else { reversals::find_all(tx, ids).await }
+}
+
+/// What was answered under the keys of the groups.
+async fn find_answered(tx: &mut Tx<'_>, groups: &[Group]) -> Result<Answered, db::Error> {
+    let keys: Vec<_> = wishes(groups).map(|wish| (wish.owner(), &wish.key)).collect();
+    let records = idempotency::find_all(tx, &keys).await?;
+    if records.is_empty() {
+        return Ok(Answered::default());
+    }
+    let by_key: HashMap<_, &Wish> = wishes(groups)
+        .map(|wish| ((wish.owner(), wish.key.as_str(), wish.content_hash), wish))
+        .collect();
+    let replays = Replays::find(tx, &records).await?;
+    let answers = records.into_iter().map(|record| {
+        let Record { owner, key, content_hash, outcome } = record;
+        let answer = match by_key.get(&(owner, key.as_str(), content_hash)) {
+            Some(wish) => replays.answer(wish, outcome)?,
+            // Nobody asks for this one: all who use the key here ask for something else.
+            None => Err(Refusal::KeyReused),
+        };
+        Ok(((owner, key.as_str().to_owned()), (content_hash, answer)))
+    });
+    answers.collect()
+}
+
+/// The rows of which earlier answers are made anew: they never change.
+struct Replays {
+    postings: HashMap<TransferId, Posting>,
+    holds: HashMap<HoldId, Hold>,
+    accounts: HashMap<AccountId, Account>,
+}
+
+impl Replays {
+    async fn find(tx: &mut Tx<'_>, records: &[Record]) -> Result<Self, db::Error> {
+        let (mut transfer_ids, mut hold_ids) = (Vec::new(), Vec::new());
+        for record in records {
+            match record.outcome {
+                Outcome::Posted(id) => transfer_ids.push(id),
+                Outcome::Held(id) => hold_ids.push(id),
+                Outcome::Refused(_) => {}
+            }
+        }
+        let postings = match transfer_ids.is_empty() {
+            true => Vec::new(),
+            false => postings::find_all(tx, &transfer_ids).await?,
+        };
+        let account_ids: Vec<AccountId> = postings
+            .iter()
+            .flat_map(|posting| posting.entries())
+            .map(|entry| entry.account_id)
+            .collect();
+        let accounts = match account_ids.is_empty() {
+            true => Vec::new(),
+            false => accounts::find_all(tx, &account_ids).await?,
+        };
+        let holds = find_holds(tx, &hold_ids).await?;
+        Ok(Self {
+            postings: postings.into_iter().map(|it| (it.transfer().id, it)).collect(),
+            holds: holds.into_iter().map(|hold| (hold.id, hold)).collect(),
+            accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
+        })
+    }
+
+    fn answer(&self, wish: &Wish, outcome: Outcome) -> Result<Answer, db::Error> {
+        let lost = |table, id: String| db::Error::Inconsistent {
+            table,
+            column: "id",
+            row: id,
+            source: None,
+        };
+        Ok(match outcome {
+            Outcome::Refused(rejection) => Err(Refusal::Rejected(rejection)),
+            Outcome::Posted(id) => {
+                let posting =
+                    self.postings.get(&id).ok_or_else(|| lost("transfers", id.to_string()))?;
+                let owns = |id, user| {
+                    self.accounts.get(&id).is_some_and(|account| account.is_owned_by(user))
+                };
+                let id = shown_side(posting, wish.owner(), owns);
+                let account =
+                    self.accounts.get(&id).ok_or_else(|| lost("accounts", id.to_string()))?;
+                Ok(Done::Moved(Receipt::new(posting.clone(), account)))
+            }
+            Outcome::Held(id) => {
+                let hold = self.holds.get(&id).ok_or_else(|| lost("holds", id.to_string()))?;
+                let hold = hold.clone();
+                Ok(Done::Held(match wish.order.action {
+                    Action::Hold { .. } => hold.as_placed(),
+                    Action::Transfer { .. }
+                    | Action::Deposit { .. }
+                    | Action::Withdraw { .. }
+                    | Action::Capture { .. }
+                    | Action::Void { .. }
+                    | Action::Reverse { .. } => hold,
+                }))
+            }
+        })
+    }
+}
+
+impl Judged {
+    /// Writes everything that `seen` has become; false if `seen` is no longer true.
+    async fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        seen: &Book,
+        at: &At,
+        memory: Option<&Memory>,
+    ) -> Result<bool, db::Error> {
+        let new_revision = at.revision();
+        if self.records.is_empty() && self.expired.is_empty() {
+            return Ok(true);
+        }
+        let changed: Vec<&Account> = self.changed(seen).collect();
+        let batch = Batch {
+            seen: seen.accounts().collect(),
+            changed,
+            new_revision,
+            postings: self.effects.iter().filter_map(Effect::posting).collect(),
+            records: &self.records,
+        };
+        // Whoever decides next may build on this before it is committed: they wait for our locks, and are told if it failed.
+        if let Some(memory) = memory {
+            self.remember(memory, seen, new_revision);
+        }
+        if !postings::write(tx, &batch, at.now).await? {
+            if let Some(memory) = memory {
+                memory.forget(batch.seen.iter().map(|account| account.id));
+            }
+            return Ok(false);
+        }
+        self.write_holds(tx, seen).await?;
+        self.write_reversals(tx).await?;
+        Ok(true)
+    }
+
+    fn changed<'b>(&'b self, seen: &'b Book) -> impl Iterator<Item = &'b Account> {
+        self.book.accounts().filter(|account| seen.account(account.id) != Some(account))
+    }
+
+    fn remember(&self, memory: &Memory, seen: &Book, new_revision: i64) {
+        for account in self.book.accounts() {
+            let is_same = seen.account(account.id) == Some(account);
+            let revision = if is_same { account.revision } else { new_revision };
+            memory.put(Account { revision, ..account.clone() });
+        }
+    }
+
+    async fn write_holds(&self, tx: &mut Tx<'_>, seen: &Book) -> Result<(), db::Error> {
+        let of_orders = self.effects.iter().filter_map(Effect::hold).map(|hold| hold.id);
+        let ids: BTreeSet<HoldId> =
+            of_orders.chain(self.expired.iter().map(|hold| hold.id)).collect();
+        let holds: Vec<&Hold> = ids.into_iter().filter_map(|id| self.book.hold(id)).collect();
+        let new: Vec<&Hold> =
+            holds.iter().copied().filter(|hold| seen.hold(hold.id).is_none()).collect();
+        if !new.is_empty() {
+            holds::insert_all(tx, &new).await?;
+        }
+        let ended: Vec<&Hold> =
+            holds.into_iter().filter(|hold| hold.state != State::Open).collect();
+        if !ended.is_empty() {
+            holds::resolve_all(tx, &ended).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_reversals(&self, tx: &mut Tx<'_>) -> Result<(), db::Error> {
+        let reversals: Vec<(&Posting, Reversal, i64)> = self
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Reversed { posting, reversal } => {
+                    let reversed = posting.transfer().reverses_id?;
+                    let whole = self.book.transfer(reversed)?.transfer.amount;
+                    Some((posting, *reversal, whole.minor()))
+                }
+                Effect::Posted(_)
+                | Effect::Held(_)
+                | Effect::Captured { .. }
+                | Effect::Voided(_) => None,
+            })
+            .collect();
+        if reversals.is_empty() {
+            return Ok(());
+        }
+        reversals::insert_all(tx, &reversals).await
+    }
+}

@@ -1,0 +1,218 @@
+//! The committer's queues: what waits, and the lanes that serve it.
+//!
+//! Whatever concerns a queue happens under one lock. A lane closes under the same lock under which it has found nothing to do,
+//! so a job that comes at that moment either is found or opens a lane of its own: none is left behind.
+
+#[cfg(not(test))]
+use std::sync::{Mutex, MutexGuard};
+#[cfg(test)]
+mod explored;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+// In the crate's own tests the lock is that of an explorer of schedules, which is of no use outside of it.
+#[cfg(test)]
+use shuttle::sync::{Mutex, MutexGuard};
+use simplebank_core::AccountId;
+use tokio::sync::oneshot;
+
+use super::{Group, GroupAnswer, committer::CommitterOptions};
+use crate::Error;
+
+/// What one caller waits for.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) group: Group,
+    pub(super) since: Instant,
+    pub(super) answer: oneshot::Sender<Result<GroupAnswer, Error>>,
+}
+
+impl Job {
+    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.group.wishes.iter().flat_map(|wish| wish.order.accounts())
+    }
+
+    pub(super) fn answer(self, answer: Result<GroupAnswer, Error>) {
+        // Who has gone away misses nothing.
+        let _gone = self.answer.send(answer);
+    }
+
+    fn needs_one_of(&self, accounts: &HashSet<AccountId>) -> bool {
+        self.accounts().any(|id| accounts.contains(&id))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Orders in all jobs.
+    orders: usize,
+    lanes: usize,
+}
+
+impl Queue {
+    /// The oldest jobs: as many as make up `orders_max`, or one that has more by itself.
+    fn take(&mut self, orders_max: usize) -> Vec<Job> {
+        let mut batch = Vec::new();
+        let mut orders = 0_usize;
+        while let Some(job) = self.jobs.front() {
+            let more = orders.saturating_add(job.group.wishes.len());
+            if more > orders_max && !batch.is_empty() {
+                break;
+            }
+            orders = more;
+            batch.extend(self.jobs.pop_front());
+        }
+        self.orders = self.orders.saturating_sub(orders);
+        batch
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    fast: Queue,
+    slow: Queue,
+    /// Accounts that somebody else had locked for long: who needs one of them waits in the slow lane.
+    stuck: HashSet<AccountId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speed {
+    Fast,
+    Slow,
+}
+
+impl Waiting {
+    fn of(&mut self, speed: Speed) -> &mut Queue {
+        match speed {
+            Speed::Fast => &mut self.fast,
+            Speed::Slow => &mut self.slow,
+        }
+    }
+
+    /// Counts a lane less that has found nothing to do.
+    fn close(&mut self, speed: Speed) {
+        let queue = self.of(speed);
+        queue.lanes = queue.lanes.saturating_sub(1);
+        if speed == Speed::Slow {
+            self.stuck.clear();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queues {
+    options: CommitterOptions,
+    waiting: Mutex<Waiting>,
+}
+
+impl Queues {
+    pub(super) fn new(options: CommitterOptions) -> Arc<Self> {
+        Arc::new(Self { options, waiting: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Jobs are moved whole; a panic between two moves is not possible.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    const fn lanes_max(&self, speed: Speed) -> usize {
+        match speed {
+            Speed::Fast => self.options.lanes,
+            Speed::Slow => 1,
+        }
+    }
+
+    /// Puts a job into a queue, or refuses it if that is full; returns the lane that must be served for it, if one must.
+    pub(super) fn push(self: &Arc<Self>, job: Job) -> Option<Lane> {
+        let mut waiting = self.lock();
+        let speed = if job.needs_one_of(&waiting.stuck) { Speed::Slow } else { Speed::Fast };
+        self.put(waiting.of(speed), speed, job)
+    }
+
+    /// Moves jobs that need one of the `stuck` accounts, as whoever comes with such a need from now on.
+    pub(super) fn move_to_slow_lane(
+        self: &Arc<Self>,
+        jobs: Vec<Job>,
+        stuck: HashSet<AccountId>,
+    ) -> Option<Lane> {
+        let mut waiting = self.lock();
+        waiting.stuck.extend(stuck);
+        // There is one slow lane at most.
+        jobs.into_iter().fold(None, |lane, job| {
+            let opened = self.put(&mut waiting.slow, Speed::Slow, job);
+            lane.or(opened)
+        })
+    }
+
+    fn put(self: &Arc<Self>, queue: &mut Queue, speed: Speed, job: Job) -> Option<Lane> {
+        let orders = queue.orders.saturating_add(job.group.wishes.len());
+        if orders > self.options.queue_max && queue.orders > 0 {
+            job.answer(Err(Error::Overloaded));
+            return None;
+        }
+        queue.orders = orders;
+        queue.jobs.push_back(job);
+        if queue.lanes >= self.lanes_max(speed) {
+            return None;
+        }
+        queue.lanes = queue.lanes.saturating_add(1);
+        Some(Lane { queues: Arc::clone(self), speed, is_closed: false })
+    }
+}
+
+/// A lane that is open. It closes itself when there is nothing to do; dropped before that, by a panic or a runtime that ends,
+/// it leaves nobody waiting.
+#[derive(Debug)]
+#[must_use = "whoever waits is served by it"]
+pub(super) struct Lane {
+    queues: Arc<Queues>,
+    speed: Speed,
+    is_closed: bool,
+}
+
+impl Lane {
+    pub(super) const fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    pub(super) fn queues(&self) -> &Arc<Queues> {
+        &self.queues
+    }
+
+    pub(super) fn options(&self) -> &CommitterOptions {
+        &self.queues.options
+    }
+
+    /// Takes the next batch out of the queue; `None`, and the lane is closed, when there is nothing to do.
+    pub(super) fn take(&mut self) -> Option<Vec<Job>> {
+        let mut waiting = self.queues.lock();
+        let batch = waiting.of(self.speed).take(self.queues.options.batch_max);
+        if !batch.is_empty() {
+            return Some(batch);
+        }
+        waiting.close(self.speed);
+        self.is_closed = true;
+        None
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if self.is_closed {
+            return;
+        }
+        let mut waiting = self.queues.lock();
+        let queue = waiting.of(self.speed);
+        queue.lanes = queue.lanes.saturating_sub(1);
+        if queue.lanes == 0 {
+            // Nobody may wait for a lane that does not come.
+            queue.jobs.clear();
+            queue.orders = 0;
+        }
+    }
+}

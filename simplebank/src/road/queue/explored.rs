@@ -1,0 +1,504 @@
+//! R28: the queue and its lanes under an explorer of schedules.
+//!
+//! Callers push, wait and go away; a bank commits, fails and is overtaken by locks; lanes die. Whatever the order of their
+//! steps: nobody waits for ever (the explorer finds that by itself), nobody is answered before the commit, what was refused is
+//! not committed, nothing is committed twice, and no neighbour of a poisoned order is refused for it. Each defect of
+//! [`Defect`] must be found. A failure prints the seed of its schedule; `SHUTTLE_RANDOM_SEED` runs it again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fmt,
+    future::{pending, poll_fn},
+    panic,
+    pin::pin,
+    sync::{
+        Mutex as Plain,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use shuttle::{
+    Config, Runner,
+    future::{JoinHandle, block_on, spawn, yield_now},
+    rand::{Rng as _, thread_rng},
+    scheduler::{PctScheduler, RandomScheduler, Scheduler},
+};
+use simplebank_core::{
+    Amount, IdempotencyKey, Memo, Principal, Rejection, TransferId,
+    transfer::{Action, Terms},
+};
+use simplebank_db::{self as db, TxSpec};
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use super::*;
+use crate::road::{Mode, Refusal, Wish, lane::Commit};
+
+const OPTIONS: CommitterOptions =
+    CommitterOptions { queue_max: 5, batch_max: 3, lanes: 2, wait_max: Duration::from_secs(3_600) };
+/// Half of them chosen at random, half with few changes of who runs, at the worst moments (PCT). `SCHEDULES` in the
+/// environment says otherwise: 100,000 take two minutes.
+const SCHEDULES: usize = 10_000;
+/// Changes of who runs that PCT makes.
+const DEPTH: usize = 3;
+
+/// What must be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    None,
+    /// A lane sees that there is nothing to do, and closes a moment later.
+    ClosesOutsideTheLock,
+    /// Whoever comes counts the lanes, and opens one a moment later.
+    CountsOutsideTheLock,
+    /// A lane dies and leaves behind those who wait for it.
+    ForgetsWhoWaits,
+    /// Answers are given before the commit.
+    AnswersEarly,
+    /// A batch that fails is refused as a whole.
+    RefusesNeighbours,
+}
+
+/// What somebody has seen, without a step of its own.
+#[derive(Debug, Default)]
+struct Seen {
+    committed: BTreeMap<AccountId, u32>,
+    refused: BTreeSet<AccountId>,
+    committing: [usize; 2],
+    deaths: u32,
+    is_locked: bool,
+}
+
+#[derive(Debug)]
+struct Stage {
+    defect: Defect,
+    queues: Arc<Queues>,
+    seen: Plain<Seen>,
+    tasks: Plain<Vec<JoinHandle<()>>>,
+}
+
+impl Stage {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        // Who panics while holding it has found something, which is what is to be told.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Beginning a task is a step: not while a lock is held of which the explorer doesn't know.
+        let task = spawn(task);
+        self.tasks.lock().expect("nobody panics while holding it").push(task);
+    }
+
+    async fn join(&self) {
+        loop {
+            let task = self.tasks.lock().expect("as above").pop();
+            let Some(task) = task else { return };
+            task.await.expect("nobody aborts it");
+        }
+    }
+}
+
+/// Who pays: anybody; whose account somebody else has locked; who makes every statement fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Payer {
+    Free,
+    Locked,
+    Poison,
+}
+
+impl Payer {
+    fn id(self) -> AccountId {
+        let byte = match self {
+            Self::Free => 1,
+            Self::Locked => 2,
+            Self::Poison => 3,
+        };
+        AccountId::from_parts(0, [byte; 10])
+    }
+
+    fn drawn() -> Self {
+        match thread_rng().gen_range(0..8) {
+            0 | 1 => Self::Locked,
+            2 => Self::Poison,
+            _ => Self::Free,
+        }
+    }
+}
+
+/// An order; who is paid is its name.
+fn wish(payer: Payer, name: AccountId) -> Wish {
+    let terms = Terms {
+        from_account_id: payer.id(),
+        to_account_id: name,
+        amount: Amount::from_minor(1).expect("one is positive"),
+        currency: "EUR".parse().expect("a currency"),
+        memo: Memo::NONE,
+    };
+    let id = TransferId::from_uuid(name.as_uuid());
+    let key: IdempotencyKey = name.to_string().parse().expect("a key");
+    Wish::new(&Principal::Operator, key, Action::Transfer { id, terms })
+}
+
+fn names(groups: &[Group]) -> Vec<AccountId> {
+    let wishes = groups.iter().flat_map(|group| &group.wishes);
+    wishes.filter_map(|wish| wish.order.accounts().last()).collect()
+}
+
+fn needs(groups: &[Group], payer: Payer) -> bool {
+    let mut wishes = groups.iter().flat_map(|group| &group.wishes);
+    wishes.any(|wish| wish.order.accounts().any(|id| id == payer.id()))
+}
+
+async fn pause() {
+    for _ in 0..thread_rng().gen_range(0..3) {
+        yield_now().await;
+    }
+}
+
+/// One time in so many.
+fn seldom(times: u32) -> bool {
+    thread_rng().gen_range(0..times) == 0
+}
+
+/// What the server says who has waited for a lock for too long.
+#[derive(Debug)]
+struct LockTimeout;
+
+impl fmt::Display for LockTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lock timeout")
+    }
+}
+
+impl std::error::Error for LockTimeout {}
+
+impl DatabaseError for LockTimeout {
+    fn message(&self) -> &str {
+        "lock timeout"
+    }
+
+    fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+        Some("55P03".into())
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
+
+fn poisoned() -> db::Error {
+    db::Error::Inconsistent { table: "accounts", column: "id", row: String::new(), source: None }
+}
+
+/// A bank that commits into [`Seen`], for one lane.
+#[derive(Clone)]
+struct Till {
+    stage: Arc<Stage>,
+    speed: Speed,
+    /// The lane is to die, as by a panic: nothing of it runs on.
+    dies: Arc<AtomicBool>,
+}
+
+/// A commit on its way.
+struct Committing<'a>(&'a Till);
+
+impl<'a> Committing<'a> {
+    fn begin(till: &'a Till) -> Self {
+        let (count, max) = match till.speed {
+            Speed::Fast => (0, OPTIONS.lanes),
+            Speed::Slow => (1, 1),
+        };
+        let mut seen = till.stage.seen();
+        seen.committing[count] += 1;
+        assert!(seen.committing[count] <= max, "more lanes than allowed");
+        Self(till)
+    }
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        let count = if self.0.speed == Speed::Fast { 0 } else { 1 };
+        self.0.stage.seen().committing[count] -= 1;
+    }
+}
+
+impl Till {
+    fn new(stage: &Arc<Stage>, speed: Speed) -> Self {
+        Self { stage: Arc::clone(stage), speed, dies: Arc::default() }
+    }
+
+    async fn may_die(&self) {
+        if seldom(40) {
+            self.stage.seen().deaths += 1;
+            self.dies.store(true, Ordering::Relaxed);
+            pending::<()>().await;
+        }
+    }
+
+    /// Runs to its end, or is dropped where it dies.
+    async fn until_death(&self, task: impl Future<Output = ()>) {
+        let mut task = pin!(task);
+        let alive = poll_fn(|context| match task.as_mut().poll(context) {
+            Poll::Pending if !self.dies.load(Ordering::Relaxed) => Poll::Pending,
+            Poll::Pending | Poll::Ready(()) => Poll::Ready(()),
+        });
+        alive.await;
+    }
+
+    fn keep(&self, names: &[AccountId]) {
+        let mut seen = self.stage.seen();
+        for name in names {
+            let times = seen.committed.entry(*name).or_default();
+            *times += 1;
+            assert_eq!(*times, 1, "committed twice");
+        }
+    }
+
+    async fn serve(self, mut lane: Lane) {
+        match self.stage.defect {
+            Defect::ClosesOutsideTheLock => {
+                while let Some(batch) = take_carelessly(&mut lane) {
+                    self.until_death(lane.work(batch, &self)).await;
+                }
+            }
+            Defect::ForgetsWhoWaits => {
+                while let Some(batch) = lane.take() {
+                    self.until_death(lane.work(batch, &self)).await;
+                    if self.dies.load(Ordering::Relaxed) {
+                        lane.queues.lock().close(lane.speed);
+                        lane.is_closed = true;
+                        return;
+                    }
+                }
+            }
+            Defect::None
+            | Defect::CountsOutsideTheLock
+            | Defect::AnswersEarly
+            | Defect::RefusesNeighbours => self.until_death(lane.serve(&self)).await,
+        }
+    }
+}
+
+impl Commit for Till {
+    async fn commit(&self, groups: &[Group], _: TxSpec) -> Result<Vec<GroupAnswer>, Error> {
+        let committing = Committing::begin(self);
+        let names = names(groups);
+        pause().await;
+        self.may_die().await;
+        if needs(groups, Payer::Poison) {
+            return Err(match self.stage.defect {
+                Defect::RefusesNeighbours => Error::Shared(Arc::new(poisoned().into())),
+                Defect::None
+                | Defect::ClosesOutsideTheLock
+                | Defect::CountsOutsideTheLock
+                | Defect::ForgetsWhoWaits
+                | Defect::AnswersEarly => poisoned().into(),
+            });
+        }
+        if needs(groups, Payer::Locked) && self.stage.seen().is_locked {
+            let timeout = sqlx::Error::Database(Box::new(LockTimeout));
+            return Err(db::Error::from(timeout).into());
+        }
+        if seldom(20) {
+            return Err(db::Error::Unavailable(sqlx::Error::WorkerCrashed).into());
+        }
+        if self.stage.defect == Defect::AnswersEarly {
+            let (till, names) = (self.clone(), names.clone());
+            self.stage.spawn(async move { till.keep(&names) });
+        } else {
+            self.keep(&names);
+        }
+        pause().await;
+        self.may_die().await;
+        drop(committing);
+        let answers = |group: &Group| {
+            let refusals = self::names(std::slice::from_ref(group)).into_iter();
+            refusals.map(|id| Err(Refusal::Rejected(Rejection::AccountNotFound { id }))).collect()
+        };
+        Ok(groups.iter().map(|group| Ok(answers(group))).collect())
+    }
+
+    async fn locked_elsewhere(&self, ids: &[AccountId]) -> Vec<AccountId> {
+        pause().await;
+        let is_locked = self.stage.seen().is_locked;
+        ids.iter().copied().filter(|id| is_locked && *id == Payer::Locked.id()).collect()
+    }
+
+    fn open_lane(&self, lane: Lane) {
+        if seldom(60) {
+            self.stage.seen().deaths += 1;
+            return drop(lane);
+        }
+        let till = Self::new(&self.stage, lane.speed());
+        self.stage.spawn(till.serve(lane));
+    }
+}
+
+/// [`Lane::take`], with the lock let go of between seeing and closing.
+fn take_carelessly(lane: &mut Lane) -> Option<Vec<Job>> {
+    let batch = lane.queues.lock().of(lane.speed).take(OPTIONS.batch_max);
+    if !batch.is_empty() {
+        return Some(batch);
+    }
+    lane.queues.lock().close(lane.speed);
+    lane.is_closed = true;
+    None
+}
+
+/// [`Queues::push`], with the lock let go of between counting and opening.
+fn push_carelessly(queues: &Arc<Queues>, job: Job) -> Option<Lane> {
+    let is_new = queues.lock().fast.lanes < OPTIONS.lanes;
+    let mut waiting = queues.lock();
+    let is_new = is_new || waiting.fast.lanes == 0;
+    waiting.fast.orders += job.group.wishes.len();
+    waiting.fast.jobs.push_back(job);
+    waiting.fast.lanes += usize::from(is_new);
+    is_new.then(|| Lane { queues: Arc::clone(queues), speed: Speed::Fast, is_closed: false })
+}
+
+/// A caller who sends a few jobs, one after the other.
+async fn call(stage: Arc<Stage>, caller: u8) {
+    for number in 0..2 {
+        let wishes = (0..thread_rng().gen_range(1..3)).map(|order| {
+            let name = AccountId::from_parts(1, [caller, number, order, 0, 0, 0, 0, 0, 0, 0]);
+            wish(Payer::drawn(), name)
+        });
+        let group = Group { wishes: wishes.collect(), mode: Mode::Independent };
+        let (answer, answered) = oneshot::channel();
+        let job = Job { group: group.clone(), since: Instant::now(), answer };
+        let lane = match stage.defect {
+            Defect::CountsOutsideTheLock => push_carelessly(&stage.queues, job),
+            Defect::None
+            | Defect::ClosesOutsideTheLock
+            | Defect::ForgetsWhoWaits
+            | Defect::AnswersEarly
+            | Defect::RefusesNeighbours => stage.queues.push(job),
+        };
+        lane.into_iter().for_each(|lane| Till::new(&stage, Speed::Fast).open_lane(lane));
+        if seldom(8) {
+            continue; // and so goes away
+        }
+        check(&stage, &group, answered.await);
+    }
+}
+
+/// Compares an answer with what has been committed by now.
+fn check(
+    stage: &Stage,
+    group: &Group,
+    answer: Result<Result<GroupAnswer, Error>, oneshot::error::RecvError>,
+) {
+    let names = names(std::slice::from_ref(group));
+    let mut seen = stage.seen();
+    let error = match answer {
+        Err(_) => return assert!(seen.deaths > 0, "nobody answered, and no lane has died"),
+        Ok(Err(error)) => error,
+        Ok(Ok(answers)) => {
+            let told = answers.expect("this bank answers each").into_iter().map(|answer| {
+                let Err(Refusal::Rejected(Rejection::AccountNotFound { id })) = answer else {
+                    panic!("not an answer of this bank's: {answer:?}")
+                };
+                id
+            });
+            assert!(told.eq(names.iter().copied()), "the answer of somebody else");
+            let is_kept = names.iter().all(|name| seen.committed.contains_key(name));
+            return assert!(is_kept, "answered before the commit");
+        }
+    };
+    let error = if let Error::Shared(shared) = &error { shared } else { &error };
+    if let Error::Db(error) = error {
+        let group = std::slice::from_ref(group);
+        let is_poison = matches!(error, db::Error::Inconsistent { .. });
+        assert!(!is_poison || needs(group, Payer::Poison), "refused for a neighbour's poison");
+        let is_lock = error.is_lock_timeout();
+        assert!(!is_lock || needs(group, Payer::Locked), "refused for a neighbour's lock");
+    } else {
+        assert!(matches!(error, Error::Overloaded), "{error:?}");
+    }
+    seen.refused.extend(names);
+}
+
+/// One schedule, from the first caller to the last lane.
+async fn play(defect: Defect) {
+    let stage = Arc::new(Stage {
+        defect,
+        queues: Queues::new(OPTIONS),
+        seen: Plain::new(Seen { is_locked: true, ..Seen::default() }),
+        tasks: Plain::default(),
+    });
+    let callers: Vec<_> = (0..4).map(|number| spawn(call(Arc::clone(&stage), number))).collect();
+    pause().await;
+    stage.seen().is_locked = false;
+    for caller in callers {
+        caller.await.expect("nobody aborts it");
+    }
+    stage.join().await;
+    let waiting = stage.queues.lock();
+    let seen = stage.seen();
+    let both = seen.refused.iter().find(|name| seen.committed.contains_key(name));
+    assert_eq!(both, None, "refused, and committed");
+    for queue in [&waiting.fast, &waiting.slow] {
+        assert_eq!((queue.jobs.len(), queue.orders, queue.lanes), (0, 0, 0), "left behind");
+    }
+    assert!(waiting.stuck.is_empty() || seen.deaths > 0, "stuck for ever");
+}
+
+/// Plays so many schedules; which one failed, and why.
+fn explore(scheduler: impl Scheduler + 'static, defect: Defect) -> Result<usize, (usize, String)> {
+    let mut config = Config::default();
+    config.silence_warnings = true;
+    config.ungraceful_shutdown_config.immediately_return_on_panic = true;
+    let played = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&played);
+    let explored = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        Runner::new(scheduler, config).run(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            block_on(play(defect));
+        })
+    }));
+    explored.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        (played.load(Ordering::Relaxed), text.unwrap_or_default())
+    })
+}
+
+#[test]
+fn r28_no_schedule_loses_an_answer_or_gives_one_early() {
+    let schedules = env::var("SCHEDULES").ok().and_then(|text| text.parse().ok());
+    let half = schedules.unwrap_or(SCHEDULES) / 2;
+    let begun_at = Instant::now();
+    let at_random = explore(RandomScheduler::new(half), Defect::None);
+    let adverse = explore(PctScheduler::new(DEPTH, half), Defect::None);
+    assert_eq!((at_random, adverse), (Ok(half), Ok(half)));
+    eprintln!("R28: {} schedules in {:.1?}", 2 * half, begun_at.elapsed());
+}
+
+#[test]
+fn r28_control_each_defect_is_found() {
+    // Nobody serves a job, so that its caller waits for ever, or has gone away before.
+    const UNSERVED: [&str; 2] = ["deadlock", "left behind"];
+    for (defect, found) in [
+        (Defect::ClosesOutsideTheLock, UNSERVED),
+        (Defect::CountsOutsideTheLock, ["more lanes than allowed"; 2]),
+        (Defect::ForgetsWhoWaits, UNSERVED),
+        (Defect::AnswersEarly, ["answered before the commit"; 2]),
+        (Defect::RefusesNeighbours, ["refused for a neighbour's poison"; 2]),
+    ] {
+        let (schedule, why) = explore(RandomScheduler::new(SCHEDULES), defect).unwrap_err();
+        eprintln!("R28, control, {defect:?}: schedule {schedule}: {why}");
+        assert!(found.iter().any(|found| why.contains(found)), "{defect:?}: {why}");
+    }
+}
