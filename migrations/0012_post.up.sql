@@ -30,7 +30,9 @@ as $$
 declare
     -- The accounts' sides of all transfers, in ascending order of their ids, as `changed_ids` are.
     side_ids uuid[];
-    changes bigint[];
+    changes numeric[];
+    openings bigint[];
+    chained boolean[];
     counts bigint[];
     firsts bigint[];
     lasts bigint[];
@@ -56,21 +58,35 @@ begin
         return false;
     end if;
 
-    select coalesce(array_agg(account_id), '{}'), array_agg(change), array_agg(entries), array_agg(first), array_agg(last),
-           array_agg(currency_min), array_agg(currency_max)
-    into side_ids, changes, counts, firsts, lasts, currencies_min, currencies_max
+    if changed_ids <> seen_ids and exists (select unnest(changed_ids) except select unnest(seen_ids)) then
+        raise exception 'an account that changes has not been seen' using errcode = 'integrity_constraint_violation';
+    end if;
+
+    select coalesce(array_agg(account_id), '{}'), array_agg(change), array_agg(opening), array_agg(is_chained), array_agg(entries),
+           array_agg(first), array_agg(last), array_agg(currency_min), array_agg(currency_max)
+    into side_ids, changes, openings, chained, counts, firsts, lasts, currencies_min, currencies_max
     from (
-        select account_id, sum(amount)::bigint as change, count(version) as entries, min(version) as first, max(version) as last,
-               min(currency) as currency_min, max(currency) as currency_max
+        -- The first of an account's entries leaves what the account held and its amount; each other, what the one before it left.
+        select account_id, sum(amount) as change, count(version) as entries, min(version) as first, max(version) as last,
+               min(currency) as currency_min, max(currency) as currency_max,
+               min(left_before) filter (where is_first) as opening,
+               coalesce(bool_and(left_before = balance_before) filter (where not is_first), true) as is_chained
         from (
-            select account_id, -amount as amount, version, currency
-            from unnest(from_account_ids, amounts, from_versions, currencies) as f (account_id, amount, version, currency)
-            union all
-            select account_id, amount, version, currency
-            from unnest(to_account_ids, amounts, to_versions, currencies) as t (account_id, amount, version, currency)
-            union all
-            select account_id, 0, null, null from unnest(changed_ids) as c (account_id)
-        ) as side
+            select account_id, amount, version, currency, balance_after - amount as left_before,
+                   lag(balance_after) over chain as balance_before, lag(version) over chain is null as is_first
+            from (
+                select account_id, -amount as amount, version, currency, balance_after
+                from unnest(from_account_ids, amounts, from_versions, currencies, from_balances)
+                    as f (account_id, amount, version, currency, balance_after)
+                union all
+                select account_id, amount, version, currency, balance_after
+                from unnest(to_account_ids, amounts, to_versions, currencies, to_balances)
+                    as t (account_id, amount, version, currency, balance_after)
+                union all
+                select account_id, 0, null, null, null from unnest(changed_ids) as c (account_id)
+            ) as side
+            window chain as (partition by account_id order by version)
+        ) as linked
         group by account_id
         order by account_id
     ) as sides;
@@ -78,13 +94,14 @@ begin
     set balance = c.balance, version = c.version, held = c.held, revision = new_revision,
         spent_day = c.spent_day, spent = c.spent, spent_allowed = c.spent_allowed
     from unnest(changed_ids, balances, versions, helds, spent_days, spents, spents_allowed,
-                changes, counts, firsts, lasts, currencies_min, currencies_max)
+                changes, openings, chained, counts, firsts, lasts, currencies_min, currencies_max)
         as c (id, balance, version, held, spent_day, spent, spent_allowed,
-              change, entries, first, last, currency_min, currency_max)
+              change, opening, is_chained, entries, first, last, currency_min, currency_max)
     where a.id = c.id
       and c.balance = a.balance + c.change
       and c.version = a.version + c.entries
       and (c.entries = 0 or c.first = a.version + 1 and c.last = c.version
+           and c.opening = a.balance and c.is_chained
            and c.currency_min = a.currency and c.currency_max = a.currency);
     get diagnostics fitting = row_count;
     if side_ids <> changed_ids or fitting <> cardinality(changed_ids) then

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use simplebank::{Member, Mode, core::Principal};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     Failure,
     in_process::{Load, command, is_too_much},
-    measure::{Log, Running},
+    measure::{Log, RETRY_AFTER, Running},
     number::{index, wide},
 };
 
@@ -46,7 +46,10 @@ async fn post(mut load: Load, size: usize, running: Running) -> Result<Log, Fail
                 }
                 log.acknowledge(size, asked_at, running);
             }
-            Err(error) if is_too_much(&error) => log.refused += wide(size),
+            Err(error) if is_too_much(&error) => {
+                log.refused += wide(size);
+                sleep(RETRY_AFTER).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }

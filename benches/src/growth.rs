@@ -64,12 +64,18 @@ pub(crate) async fn run(options: &Growth) -> Result<(), Failure> {
         throughput(&ledgers, options)
     );
     text.push_str(&look_up(&stage, &ledgers).await?);
+    // Verifying takes longest: what is known by now is not to be lost with it.
+    write(options, &text)?;
     text.push_str(&verify(&stage, &ledgers).await?);
     println!("\n{text}");
-    fs::create_dir_all(&options.write)?;
-    fs::write(options.write.join("growth.md"), text)?;
+    write(options, &text)?;
     println!("written into {}: growth.md", options.write.display());
     Ok(())
+}
+
+fn write(options: &Growth, text: &str) -> Result<(), Failure> {
+    fs::create_dir_all(&options.write)?;
+    Ok(fs::write(options.write.join("growth.md"), text)?)
 }
 
 /// Makes a ledger with so many entries: two for each transfer.

@@ -7,11 +7,11 @@ use simplebank::{
     core::{Amount, Currency, Memo},
     db::{Db, PoolOptions},
 };
-use tokio::task::{JoinSet, yield_now};
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     Failure, batches,
-    measure::{Log, Running, Schedule},
+    measure::{Log, RETRY_AFTER, Running, Schedule},
     number::index,
     system::System,
     workload::{Choice, Chooser},
@@ -88,7 +88,7 @@ async fn transfer(
             Ok(_) => log.acknowledge(1, asked_at, running),
             Err(error) if is_too_much(&error) => {
                 log.refused += 1;
-                yield_now().await;
+                sleep(RETRY_AFTER).await;
             }
             Err(error) => return Err(error.into()),
         }

@@ -10,6 +10,9 @@ use crate::{
     stats,
 };
 
+/// How long a client who was refused as too much waits: what the server says in `Retry-After`.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// When a load warms up, counts and ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {

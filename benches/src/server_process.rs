@@ -8,6 +8,7 @@ use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitCode, Stdio},
     time::Duration,
 };
@@ -40,7 +41,7 @@ pub(crate) fn serve_if_asked() -> Option<ExitCode> {
 impl ServerProcess {
     /// Starts a server on a database; returns when it listens. `flags` are more of its flags; blocks.
     pub(crate) fn start(url: &str, token_key: &str, flags: &[OsString]) -> Result<Self, Failure> {
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = Command::new(this_program()?);
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(&name.to_string_lossy())) {
             command.env_remove(name);
         }
@@ -123,6 +124,12 @@ fn address(stdout: &mut BufReader<ChildStdout>) -> Option<SocketAddr> {
         }
     }
     None
+}
+
+/// This program, also when its file has been replaced since it was started, as building does.
+pub(crate) fn this_program() -> Result<PathBuf, Failure> {
+    let linked = Path::new("/proc/self/exe");
+    Ok(if linked.exists() { linked.to_owned() } else { env::current_exe()? })
 }
 
 /// How long a client waits for the server to do anything.

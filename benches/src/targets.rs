@@ -46,100 +46,109 @@ const fn p99(figures: &Figures) -> f64 {
     figures.p99_ms
 }
 
-const fn at(workload: Workload, connections: u32, system: System) -> Case {
-    Case { workload, connections, system }
-}
+/// A figure of one case.
+type Of = (Workload, u32, System, fn(&Figures) -> f64);
 
-/// Every target of the issue, in order.
+/// The targets that are a ratio of two figures: number, aim, whose figure, to whose, and the limit.
+const RATIOS: [(&str, &str, Of, Of, Limit); 10] = [
+    (
+        "1a",
+        "HTTP at 64 connections: 3 × the course's transaction at 64",
+        (Workload::Uniform, 64, System::Http, rate),
+        (Workload::Uniform, 64, System::COURSE, rate),
+        Limit::AtLeast(3.0),
+    ),
+    (
+        "1b",
+        "HTTP at 64: 1.5 × the best single statement at 64",
+        (Workload::Uniform, 64, System::Http, rate),
+        (Workload::Uniform, 64, System::SINGLE, rate),
+        Limit::AtLeast(1.5),
+    ),
+    (
+        "1c",
+        "HTTP at 256: 4 × the course's transaction at 64",
+        (Workload::Uniform, 256, System::Http, rate),
+        (Workload::Uniform, 64, System::COURSE, rate),
+        Limit::AtLeast(4.0),
+    ),
+    (
+        "1d",
+        "HTTP at 256: 4 × the course's transaction at 256",
+        (Workload::Uniform, 256, System::Http, rate),
+        (Workload::Uniform, 256, System::COURSE, rate),
+        Limit::AtLeast(4.0),
+    ),
+    (
+        "2a",
+        "all into one account, HTTP at 64: 0.9 × our own with random accounts",
+        (Workload::Hot, 64, System::Http, rate),
+        (Workload::Uniform, 64, System::Http, rate),
+        Limit::AtLeast(0.9),
+    ),
+    (
+        "2b",
+        "accounts by a Zipf law, HTTP at 64: 0.9 × our own with random accounts",
+        (Workload::Zipf, 64, System::Http, rate),
+        (Workload::Uniform, 64, System::Http, rate),
+        Limit::AtLeast(0.9),
+    ),
+    (
+        "2c",
+        "all into one account, HTTP at 64: some 40 × the course's transaction, at least 36 ×",
+        (Workload::Hot, 64, System::Http, rate),
+        (Workload::Hot, 64, System::COURSE, rate),
+        Limit::AtLeast(36.0),
+    ),
+    (
+        "3a",
+        "HTTP's p99 at 64: at most the course's p50",
+        (Workload::Uniform, 64, System::Http, p99),
+        (Workload::Uniform, 64, System::COURSE, p50),
+        Limit::AtMost(1.0),
+    ),
+    (
+        "3b",
+        "the same with all into one account",
+        (Workload::Hot, 64, System::Http, p99),
+        (Workload::Hot, 64, System::COURSE, p50),
+        Limit::AtMost(1.0),
+    ),
+    (
+        "4",
+        "a lone client over HTTP: p50 at most 1.5 × the best single statement's",
+        (Workload::Uniform, 1, System::Http, p50),
+        (Workload::Uniform, 1, System::SINGLE, p50),
+        Limit::AtMost(1.5),
+    ),
+];
+
+/// The targets that other programs measure: number, aim and program.
+const ELSEWHERE: [(&str, &str, &str); 3] = [
+    ("6", "10^7 entries: 0.9 × the throughput at 10^4", "`simplebank-benches -- growth`"),
+    ("7", "10 × every Rust peer at 64 tasks", "`benches/peers`"),
+    (
+        "8",
+        "memory flat over a million transfers; twice the peak load keeps 80 % of the goodput",
+        "`simplebank-benches -- memory`",
+    ),
+];
+
+/// Every target, in order.
 pub(crate) fn all(summary: Summary<'_>) -> Vec<Target> {
-    use Workload::{Hot, Uniform, Zipf};
-    let http = |workload, connections| at(workload, connections, System::Http);
-    let course = |workload| at(workload, 64, System::COURSE);
-    let target = |number, aim, of, to, limit| target(number, aim, summary.ratio(of, to), limit);
-    vec![
-        target(
-            "1a",
-            "HTTP at 64 connections: 3 × the course's transaction at 64",
-            (http(Uniform, 64), rate),
-            (course(Uniform), rate),
-            Limit::AtLeast(3.0),
-        ),
-        target(
-            "1b",
-            "HTTP at 64: 1.5 × the best single statement at 64",
-            (http(Uniform, 64), rate),
-            (at(Uniform, 64, System::SINGLE), rate),
-            Limit::AtLeast(1.5),
-        ),
-        target(
-            "1c",
-            "HTTP at 256: 4 × the course's transaction at 64",
-            (http(Uniform, 256), rate),
-            (course(Uniform), rate),
-            Limit::AtLeast(4.0),
-        ),
-        target(
-            "1d",
-            "HTTP at 256: 4 × the course's transaction at 256",
-            (http(Uniform, 256), rate),
-            (at(Uniform, 256, System::COURSE), rate),
-            Limit::AtLeast(4.0),
-        ),
-        target(
-            "2a",
-            "all into one account, HTTP at 64: 0.9 × our own with random accounts",
-            (http(Hot, 64), rate),
-            (http(Uniform, 64), rate),
-            Limit::AtLeast(0.9),
-        ),
-        target(
-            "2b",
-            "accounts by a Zipf law, HTTP at 64: 0.9 × our own with random accounts",
-            (http(Zipf, 64), rate),
-            (http(Uniform, 64), rate),
-            Limit::AtLeast(0.9),
-        ),
-        target(
-            "2c",
-            "all into one account, HTTP at 64: some 40 × the course's transaction",
-            (http(Hot, 64), rate),
-            (course(Hot), rate),
-            Limit::AtLeast(36.0),
-        ),
-        target(
-            "3a",
-            "HTTP's p99 at 64: at most the course's p50",
-            (http(Uniform, 64), p99),
-            (course(Uniform), p50),
-            Limit::AtMost(1.0),
-        ),
-        target(
-            "3b",
-            "the same with all into one account",
-            (http(Hot, 64), p99),
-            (course(Hot), p50),
-            Limit::AtMost(1.0),
-        ),
-        target(
-            "4",
-            "a lone client over HTTP: p50 at most 1.5 × the best single statement's",
-            (http(Uniform, 1), p50),
-            (at(Uniform, 1, System::SINGLE), p50),
-            Limit::AtMost(1.5),
-        ),
-        best_batch(summary),
-        elsewhere(
-            "6",
-            "10^7 entries: 0.9 × the throughput at 10^4",
-            "simplebank-benches -- growth",
-        ),
-        elsewhere("7", "10 × every Rust peer at 64 tasks", "benches/peers"),
-        elsewhere(
-            "8",
-            "memory flat over a million transfers; twice the peak load keeps 80 % of the goodput",
-            "simplebank-benches -- memory",
-        ),
-    ]
+    let of = |(workload, connections, system, figure): Of| {
+        (Case { workload, connections, system }, figure)
+    };
+    let ratios = RATIOS.into_iter().map(|(number, aim, ours, theirs, limit)| {
+        target(number, aim, summary.ratio(of(ours), of(theirs)), limit)
+    });
+    let elsewhere = ELSEWHERE.into_iter().map(|(number, aim, program)| Target {
+        number,
+        aim,
+        reached: format!("see {program}"),
+        verdict: None,
+    });
+    ratios.chain([best_batch(summary)]).chain(elsewhere).collect()
 }
 
 /// The largest batches, by as many callers as serves them best, against the course where it is best.
@@ -175,10 +184,6 @@ fn target(number: &'static str, aim: &'static str, ratio: Option<Spread>, limit:
         reached: ratio.map_or("not measured".to_owned(), reached),
         verdict: ratio.map(|ratio| limit.is_kept(ratio.median)),
     }
-}
-
-fn elsewhere(number: &'static str, aim: &'static str, program: &str) -> Target {
-    Target { number, aim, reached: format!("see `{program}`"), verdict: None }
 }
 
 /// As a Markdown table.

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Failure, in_process, number::thousands};
+use crate::{Failure, in_process, number::thousands, server_process::this_program};
 
 /// The environment variable that makes this program verify the database that it names.
 const VERIFIES: &str = "SIMPLEBANK_BENCHES_VERIFIES";
@@ -29,7 +29,7 @@ pub(crate) fn verify_if_asked() -> Option<ExitCode> {
 /// Verifies a ledger; says how many rows, how long and how much memory. Fails if the ledger is not whole; blocks.
 pub(crate) fn run(url: &str) -> Result<String, Failure> {
     let output =
-        Command::new(env::current_exe()?).env(VERIFIES, url).stderr(Stdio::inherit()).output()?;
+        Command::new(this_program()?).env(VERIFIES, url).stderr(Stdio::inherit()).output()?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() {
         Ok(said)

@@ -32,8 +32,7 @@ pub async fn customer(
     let amount = Amount::parse(cash, account.currency)?;
     let paid_in =
         Deposit { account_id: account.id, amount, currency: account.currency, memo: Memo::NONE };
-    let receipt =
-        bank.deposit(&Principal::Operator, format!("cash-{name}").parse()?, paid_in).await?;
+    bank.deposit(&Principal::Operator, format!("cash-{name}").parse()?, paid_in).await?;
     let account = bank.account(&user.principal(), account.id).await?;
     Ok((user, account))
 }

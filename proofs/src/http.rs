@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use simplebank::{Bank, LogIn};
 use simplebank_http::{
     router,
@@ -14,8 +15,12 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
+use uuid::Uuid;
 
-use crate::{bank, bank::Customer};
+use crate::{
+    bank::{self, Customer},
+    load::Told,
+};
 
 /// The bank's server.
 pub(crate) struct Server {
@@ -78,6 +83,18 @@ pub(crate) fn transfer_body(from: &Customer, to: &Customer, cents: i64) -> Strin
         cents / 100,
         cents % 100,
     )
+}
+
+/// What a receipt says.
+pub(crate) fn acknowledged(receipt: &Value) -> Option<Told> {
+    let entry = receipt.get("from_entry").or_else(|| receipt.get("entry"))?;
+    let balance_after = entry.get("balance_after")?.as_str()?;
+    Some(Told::Acknowledged {
+        transfer: receipt.pointer("/transfer/id")?.as_str()?.parse::<Uuid>().ok()?,
+        version: entry.get("version")?.as_i64()?,
+        // "12.50" is 1250.
+        balance_after: balance_after.replacen('.', "", 1).parse().ok()?,
+    })
 }
 
 /// What the server has answered.

@@ -10,7 +10,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -114,6 +117,8 @@ type Calls = Arc<Mutex<VecDeque<Call>>>;
 struct Lane {
     proxy: Proxy,
     bank: Bank,
+    /// How many faults were armed.
+    armed: AtomicU64,
 }
 
 struct Stage {
@@ -211,7 +216,7 @@ async fn serve(
         let connections = CONNECTIONS_EACH * u32::try_from(count).expect("a few");
         let proxy = Proxy::start(&database.url()).await;
         let bank = bank::open(&proxy.url(), connections).await;
-        let lane = Arc::new(Lane { proxy, bank });
+        let lane = Arc::new(Lane { proxy, bank, armed: AtomicU64::new(0) });
         for _ in 0..count {
             let (stage, lane, calls) = (Arc::clone(stage), Arc::clone(&lane), Arc::clone(calls));
             clients.spawn(client(stage, lane, calls, pair.to_vec()));
@@ -225,6 +230,7 @@ async fn serve(
 /// Arms a fault and commits something, for as long as there are any.
 async fn client(stage: Arc<Stage>, lane: Arc<Lane>, calls: Calls, mut pair: Vec<Customer>) {
     while let Some(call) = take(&calls) {
+        lane.armed.fetch_add(1, Ordering::Relaxed);
         lane.proxy.arm(call.fault);
         match (call.whose, stage.naive) {
             (Whose::Banks, Naive::Nobody) => {
@@ -237,6 +243,14 @@ async fn client(stage: Arc<Stage>, lane: Arc<Lane>, calls: Calls, mut pair: Vec<
             (Whose::Embedders(id), Naive::Everybody) => pay_naively(&stage, &lane, id).await,
         }
         pair.rotate_left(1); // what one has paid comes back
+    }
+    // Transfers that gather behind one COMMIT meet one fault, and leave the others over: those meet transfers of their own.
+    while lane.proxy.hits() < lane.armed.load(Ordering::Relaxed) {
+        match stage.naive {
+            Naive::Nobody => transfer(&stage, &lane, Fault::DuringCommit, &pair).await,
+            Naive::Everybody => transfer_naively(&stage, &lane, &pair).await,
+        }
+        pair.rotate_left(1);
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) const PROOF: Proof = Proof {
 const SIZE: Size = Size { customers: 16, hot: 4, connections: CONNECTIONS };
 const CONNECTIONS: u32 = 10;
 /// So many show what is the most that can be done.
-const PEAK_CLIENTS: u64 = 64;
+const PEAK_CLIENTS: u64 = 16;
 const CROWD: u64 = 1_000;
 /// How long each of the two lasts, each time.
 const PEAK: Duration = Duration::from_secs(2);

@@ -157,6 +157,9 @@ async fn compared(random: Random, keys: Keys, length: u64) -> Option<String> {
         let expected = memory.perform(&operation, &other_clock).await.text;
         let found = stored.perform(&operation, &clock).await.text;
         if found != expected {
+            let mut lines = expected.lines().zip(found.lines());
+            let (expected, found) =
+                lines.find(|(one, other)| one != other).unwrap_or((&expected, &found));
             return Some(format!(
                 "operation {number}, {operation:?}: in memory {expected}, stored {found}"
             ));

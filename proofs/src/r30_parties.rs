@@ -60,7 +60,7 @@ const SENT_MAX: u32 = 100;
 
 /// Who takes orders.
 enum Party {
-    Server(Process),
+    Server(Box<Process>),
     Embedder(Bank),
 }
 
@@ -128,7 +128,11 @@ async fn open(database: &TestDatabase, world: &Arc<World>) -> Stage {
         world: Arc::clone(world),
         log: Arc::new(Log::new()),
         tokens,
-        parties: vec![Party::Server(one), Party::Server(other), Party::Embedder(bank)],
+        parties: vec![
+            Party::Server(Box::new(one)),
+            Party::Server(Box::new(other)),
+            Party::Embedder(bank),
+        ],
         pool: Pool::default(),
         embedded: Mutex::default(),
     }

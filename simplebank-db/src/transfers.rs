@@ -261,12 +261,15 @@ pub async fn audit(
 pub async fn without_one_record(tx: &mut Tx<'_>) -> Result<Option<TransferId>, Error> {
     let id = sqlx::query_scalar!(
         r#"
-        select t.id
-        from simplebank.transfers t
-        left join simplebank.idempotency i on i.transfer_id = t.id
-        group by t.id
-        having count(i.key) <> 1
-        order by t.id
+        select id as "id!"
+        from (
+            select id, 0 as answers from simplebank.transfers
+            union all
+            select transfer_id, 1 from simplebank.idempotency where transfer_id is not null
+        ) as counted
+        group by id
+        having sum(answers) <> 1
+        order by id
         limit 1
         "#
     );

@@ -61,6 +61,19 @@ async fn the_checker_finds_each_kind_of_damage() {
         ("I3", "update simplebank.entries set transfer_id = gen_random_uuid() where version = 2"),
         ("I4", "update simplebank.entries set balance_after = balance_after + 1 where version = 2"),
         ("I4", "update simplebank.accounts set version = version + 1 where kind = 'customer'"),
+        ("I4", "update simplebank.accounts set held = held + 1 where kind = 'customer'"),
+        (
+            "I2",
+            "insert into simplebank.holds
+                 (id, from_account_id, to_account_id, amount, currency, created_by, created_at, expires_at)
+             select gen_random_uuid(), from_account_id, to_account_id, 1, currency, created_by, now(), now() + '1 hour'
+             from simplebank.transfers where kind = 'transfer' limit 1",
+        ),
+        (
+            "I3",
+            "update simplebank.transfers set kind = 'capture', hold_id = gen_random_uuid()
+             where id = (select id from simplebank.transfers where kind = 'transfer' limit 1)",
+        ),
         ("I5", "update simplebank.entries set balance_after = -1 where version = 2"),
         ("I5", "update simplebank.accounts set balance = -1 where kind = 'customer'"),
         ("verify", "update simplebank.idempotency set content_hash = sha256('') where key = 'load-0'"),

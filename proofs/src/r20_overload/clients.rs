@@ -89,7 +89,10 @@ impl Client {
         counts.asked += 1;
         match answer {
             Err(_) => counts.in_vain += 1,
-            Ok(Some(answer)) if answer.status == 201 => counts.done += u64::from(in_time),
+            Ok(Some(answer)) if answer.status == 201 => {
+                counts.done += u64::from(in_time);
+                self.stage.acknowledge(number, &answer);
+            }
             Ok(Some(answer)) => {
                 counts.refused += 1;
                 self.stage.check_refusal(number, &answer);
@@ -123,6 +126,14 @@ impl Client {
 }
 
 impl Stage {
+    fn acknowledge(&self, number: usize, answer: &Answer) {
+        let receipt = serde_json::from_str(&answer.body).ok();
+        match receipt.as_ref().and_then(http::acknowledged) {
+            Some(told) => self.log.tell(number, told),
+            None => self.log.found("answers", format!("{answer:?}")),
+        }
+    }
+
     /// Who is refused is told so in the right way, and it must not happen later.
     fn check_refusal(&self, number: usize, answer: &Answer) {
         let is_overloaded = answer.status == 503 && answer.body.contains(r#""code":"overloaded""#);

@@ -10,7 +10,7 @@ use super::order::{Answer, Legs, Order, Sent};
 use crate::{
     bank::Customer,
     http::{self, Connection},
-    load::key_of,
+    load::{Told, key_of},
 };
 
 /// Sends an order once.
@@ -59,23 +59,19 @@ fn request(customers: &[Customer], order: &Order) -> (String, String) {
 }
 
 fn read(order: &Order, json: &Value) -> Option<Answer> {
-    let id = |path| json.pointer(path)?.as_str()?.parse::<Uuid>().ok();
     match order {
-        Order::Hold(..) | Order::Void(..) => Some(Answer::Held { hold: id("/id")? }),
+        Order::Hold(..) | Order::Void(..) => {
+            Some(Answer::Held { hold: json.get("id")?.as_str()?.parse::<Uuid>().ok()? })
+        }
         Order::Transfer(_) | Order::Capture(..) | Order::Reverse(..) => {
-            let entry = json.get("from_entry").or_else(|| json.get("entry"))?;
-            Some(Answer::Posted {
-                transfer: id("/transfer/id")?,
-                version: entry.get("version")?.as_i64()?,
-                balance_after: cents(entry.get("balance_after")?.as_str()?)?,
-            })
+            match http::acknowledged(json)? {
+                Told::Acknowledged { transfer, version, balance_after } => {
+                    Some(Answer::Posted { transfer, version, balance_after })
+                }
+                Told::Nothing | Told::Held { .. } | Told::Refused(_) | Told::Failed(_) => None,
+            }
         }
     }
-}
-
-/// "12.50" as 1250.
-fn cents(decimal: &str) -> Option<i64> {
-    decimal.replacen('.', "", 1).parse().ok()
 }
 
 fn refusal(json: &Value) -> Option<&'static str> {

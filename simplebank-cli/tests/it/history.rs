@@ -30,7 +30,19 @@ async fn entries_are_listed_newest_first_in_both_forms() {
     assert_eq!(items.len(), 1, "without what didn't touch the account");
     assert_eq!(
         fields(&items[0]),
-        ["amount", "created_at", "currency", "from_account_id", "id", "kind", "to_account_id"]
+        [
+            "amount",
+            "created_at",
+            "currency",
+            "description",
+            "from_account_id",
+            "hold_id",
+            "id",
+            "kind",
+            "reference",
+            "reverses_id",
+            "to_account_id"
+        ]
     );
     assert_has(&bank.run(&["transfers", &bob]).ok().stdout, &["kind", "transfer", "4.00", &alice]);
 }

@@ -180,6 +180,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 pub(crate) use self::transact::Settled;
 pub use self::{
     after_commit::AfterCommit,
+    open::Kept,
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
 use crate::Error;

@@ -1,6 +1,9 @@
 //! A connection of the pool on which a transaction begins, runs and ends.
 
-use std::ops::DerefMut as _;
+use std::{
+    ops::DerefMut as _,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use futures_util::TryStreamExt as _;
 use sqlx::{
@@ -23,12 +26,25 @@ const COMMIT_STATEMENTS: u32 = 2;
 /// The check alone.
 const CHECK: &str = "set local idle_in_transaction_session_timeout = 0";
 
-/// A connection that is ours for one attempt. It returns to the pool only if we know what it is doing.
-pub(super) struct Lease {
+/// A connection that is ours for one attempt. It returns to the pool, or to whoever keeps it, only if we know what it is doing.
+pub(super) struct Lease<'k> {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     certainty: Certainty,
+    kept: Option<&'k Kept>,
     _in_use: Counted,
+}
+
+/// Keeps a connection between transactions that follow each other closely, one at a time: see [`Transact::on`](super::Transact::on).
+/// The pool has it back when this is dropped.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<Option<PoolConnection<Postgres>>>);
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {
+        // It is only put and taken.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What we know of a connection. Nobody else may have it before we know that it is clean: who goes away in the middle closes it.
@@ -48,24 +64,28 @@ pub(super) struct Open<'c> {
     certainty: &'c mut Certainty,
 }
 
-impl Lease {
-    /// Takes a connection from the pool.
+impl<'k> Lease<'k> {
+    /// Takes the connection that is kept, or one from the pool.
     pub(super) async fn acquire(
         db: &Db,
+        kept: Option<&'k Kept>,
         name: &'static str,
         deadline: &mut Deadline,
     ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let acquired = deadline.wait_for(db.pool.acquire()).await;
-        observe::pool_wait(name, asked_at.elapsed());
-        let connection = match acquired {
-            Some(Ok(connection)) => connection,
-            Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
-            Some(Err(error)) => return Err(error.into()),
+        let connection = match kept.and_then(|kept| kept.lock().take()) {
+            Some(connection) => connection,
+            None => match deadline.wait_for(db.pool.acquire()).await {
+                Some(Ok(connection)) => connection,
+                Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
+                Some(Err(error)) => return Err(error.into()),
+            },
         };
+        observe::pool_wait(name, asked_at.elapsed());
         Ok(Self {
             connection: Some(connection),
             certainty: Certainty::Clean,
+            kept,
             _in_use: Counted::one_more(&db.in_use),
         })
     }
@@ -87,12 +107,13 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && self.certainty == Certainty::Uncertain
-        {
-            drop(connection.detach());
+        let Some(connection) = self.connection.take() else { return };
+        match (&self.certainty, self.kept) {
+            (Certainty::Uncertain, _) => drop(connection.detach()),
+            (Certainty::Clean, Some(kept)) => *kept.lock() = Some(connection),
+            (Certainty::Clean, None) => {}
         }
     }
 }

@@ -11,7 +11,12 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use super::{AfterCommit, Body, BodyError, Tx, deadline::Deadline, open::Lease, unknown::Marker};
+use super::{
+    AfterCommit, Body, BodyError, Tx,
+    deadline::Deadline,
+    open::{Kept, Lease},
+    unknown::Marker,
+};
 use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
 
 /// A transaction to be run: await it. See [`Db::transact`].
@@ -21,6 +26,7 @@ use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::O
 #[must_use = "nothing happens until it is awaited"]
 pub struct Transact<'a, T, E, F, Q = Unconfirmed> {
     db: &'a Db,
+    kept: Option<&'a Kept>,
     spec: TxSpec,
     body: F,
     question: Q,
@@ -66,7 +72,8 @@ impl Db {
             + Send
             + Sync,
     {
-        Transact { db: self, spec, body, question: Unconfirmed, output: PhantomData }
+        let question = Unconfirmed;
+        Transact { db: self, kept: None, spec, body, question, output: PhantomData }
     }
 }
 
@@ -91,8 +98,17 @@ impl<'a, T, E, F> Transact<'a, T, E, F> {
             + Send
             + Sync,
     {
-        let Self { db, spec, body, output, .. } = self;
-        Transact { db, spec, body, question: Confirmed(question), output }
+        let Self { db, kept, spec, body, output, .. } = self;
+        Transact { db, kept, spec, body, question: Confirmed(question), output }
+    }
+}
+
+impl<'a, T, E, F, Q> Transact<'a, T, E, F, Q> {
+    /// Runs on the connection that `kept` keeps, and leaves it there. Who runs one transaction right after the other is spared
+    /// the pool, which tests a connection whenever it is taken and given back (two round trips, sqlx 0.9.0). What is kept
+    /// is not there for others: drop it when there is nothing to do.
+    pub fn on(self, kept: &'a Kept) -> Self {
+        Self { kept: Some(kept), ..self }
     }
 }
 
@@ -260,7 +276,7 @@ where
         if let Some(marker) = mark_first {
             begin.push_str(&marker.sql());
         }
-        let mut lease = Lease::acquire(self.db, self.spec.name(), &mut deadline).await?;
+        let mut lease = Lease::acquire(self.db, self.kept, self.spec.name(), &mut deadline).await?;
         let mut open = lease.begin(begin, &mut deadline).await?;
         let mut tx = Tx::new(open.connection());
         let Some(outcome) = deadline.wait_for((self.body)(&mut tx)).await else {

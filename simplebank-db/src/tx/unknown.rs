@@ -63,7 +63,7 @@ impl Marker {
         let begin = TxSpec::read_committed(spec.name())
             .lock_timeout(PATIENCE)
             .begin_sql(db.session, deadline.time_left());
-        let mut lease = Lease::acquire(db, spec.name(), deadline).await?;
+        let mut lease = Lease::acquire(db, None, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
         if let Err(error) = open.execute(LOCK, self.0, deadline).await {
             open.roll_back(deadline).await;
@@ -91,7 +91,7 @@ impl Marker {
     }
 
     /// Ends the session that holds the lock. Whoever may not can only wait on.
-    async fn end_old_session(self, lease: &mut Lease, deadline: &mut Deadline) {
+    async fn end_old_session(self, lease: &mut Lease<'_>, deadline: &mut Deadline) {
         let ended = async {
             let begin = "begin; set local role none".to_owned();
             let mut open = lease.begin(begin, deadline).await?;

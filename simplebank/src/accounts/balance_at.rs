@@ -37,9 +37,10 @@ impl Bank {
         account: AccountId,
         at: Instant,
     ) -> Result<BalanceAt, Error> {
+        let now = self.now();
         self.db()
             .transact(BALANCE_AT, async |tx| {
-                let account = visible(tx, by, account).await?;
+                let account = visible(tx, by, account, now).await?;
                 if at.time() < account.created_at {
                     return Err(not_open_yet("at", &account));
                 }

@@ -20,10 +20,11 @@ impl Bank {
         account: AccountId,
         page: Page<i64>,
     ) -> Result<(Account, Listing<Entry, i64>), Error> {
+        let now = self.now();
         let (account, entries) = self
             .db()
             .transact(ENTRIES, async |tx| {
-                let account = visible(tx, by, account).await?;
+                let account = visible(tx, by, account, now).await?;
                 let entries = entries::list(tx, account.id, page.cursor, page.rows()).await?;
                 Ok::<_, Error>((account, entries))
             })

@@ -5,6 +5,8 @@ use simplebank_core::{
 };
 use simplebank_db::{self as db, Tx, TxSpec, accounts};
 
+use time::OffsetDateTime;
+
 use super::current;
 use crate::{Bank, Error, Listing, Page};
 
@@ -18,13 +20,7 @@ impl Bank {
     /// [`Error::Rejected`] with [`Rejection::AccountNotFound`].
     pub async fn account(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
         let now = self.now();
-        self.db()
-            .transact(FIND_ACCOUNT, async |tx| {
-                let account = visible(tx, by, id).await?;
-                let found = current::as_of(tx, vec![account], now).await?.pop();
-                found.ok_or(Error::Rejected(Rejection::AccountNotFound { id }))
-            })
-            .await
+        self.db().transact(FIND_ACCOUNT, async |tx| visible(tx, by, id, now).await).await
     }
 
     /// The accounts of `owner`, or of all customers if that is `None`, in the order in which they were opened.
@@ -56,16 +52,16 @@ impl Bank {
     }
 }
 
-/// The account, if `by` may look at it.
+/// The account as it is at `now`, if `by` may look at it.
 pub(crate) async fn visible(
     tx: &mut Tx<'_>,
     by: &Principal,
     id: AccountId,
+    now: OffsetDateTime,
 ) -> Result<Account, Error> {
-    let account = accounts::find(tx, id).await?;
-    account
-        .filter(|account| may_see(by, account))
-        .ok_or(Error::Rejected(Rejection::AccountNotFound { id }))
+    let account = accounts::find(tx, id).await?.filter(|account| may_see(by, account));
+    let found = current::as_of(tx, account.into_iter().collect(), now).await?.pop();
+    found.ok_or(Error::Rejected(Rejection::AccountNotFound { id }))
 }
 
 /// True when one of two accounts is one that `by` may look at.

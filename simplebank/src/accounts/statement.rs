@@ -67,11 +67,12 @@ impl Bank {
         period: Statement,
         page: Page<StatementPlace>,
     ) -> Result<StatementPage, Error> {
+        let now = self.now();
         check_period(period)?;
         let (account, opening, closing, lines) = self
             .db()
             .transact(STATEMENT, async |tx| {
-                let account = visible(tx, by, account).await?;
+                let account = visible(tx, by, account, now).await?;
                 let (opening, closing) = ends(tx, &account, period, page.cursor).await?;
                 let after = page.cursor.map_or(opening.version, |place| place.after);
                 let (through, rows) = (closing.version, page.rows());

@@ -19,7 +19,7 @@ use std::{
 };
 
 use simplebank_core::AccountId;
-use simplebank_db::{self as db, Constraint, TxSpec, accounts};
+use simplebank_db::{self as db, Constraint, TxSpec, accounts, tx::Kept};
 use tokio::sync::oneshot;
 
 use super::{
@@ -55,6 +55,12 @@ impl Default for CommitterOptions {
     }
 }
 
+impl CommitterOptions {
+    fn chunk(&self) -> usize {
+        self.batch_max.min(self.queue_max).max(1)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Committer {
     queues: Arc<Queues>,
@@ -62,52 +68,97 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
+    /// Most orders that one caller puts into the queue at a time.
+    pub(crate) fn chunk(&self) -> usize {
+        self.queues.options().chunk()
+    }
+
     pub(crate) fn new(options: CommitterOptions) -> Self {
         Self { queues: Queues::new(options), memory: Memory::default() }
     }
 }
 
-impl Commit for Bank {
+/// What a lane works with: the bank, and a connection for as long as there is work.
+struct Works {
+    bank: Bank,
+    kept: Kept,
+}
+
+impl Commit for Works {
     async fn commit(&self, groups: &[Group], spec: TxSpec) -> Result<Vec<GroupAnswer>, Error> {
-        let at = post::At::new(self.now())?;
-        Ok(self.post_groups(groups, &at, spec).await?)
+        let at = post::At::new(self.bank.now())?;
+        Ok(self.bank.post_groups(groups, &at, spec, &self.kept).await?)
     }
 
     async fn locked_elsewhere(&self, ids: &[AccountId]) -> Vec<AccountId> {
-        let db = self.db();
+        let db = self.bank.db();
         let found = db.transact(FIND_LOCKED, async |tx| accounts::locked_elsewhere(tx, ids).await);
         let found: Result<Vec<AccountId>, db::Error> = found.await;
         found.unwrap_or_default()
     }
 
     fn open_lane(&self, lane: Lane) {
-        let bank = self.clone();
-        tokio::spawn(async move { lane.serve(&bank).await });
+        self.bank.open_lane(lane);
     }
 }
 
 impl Bank {
-    /// Takes wishes through the committer.
-    pub(crate) async fn post(&self, wishes: Vec<Wish>, mode: Mode) -> Result<GroupAnswer, Error> {
+    /// Takes a group through the committer.
+    pub(crate) async fn post(&self, group: Group) -> Result<GroupAnswer, Error> {
         if self.is_dry() {
-            return self.try_out(Group { wishes, mode }).await;
+            return self.try_out(group).await;
         }
-        let (answer, answered) = oneshot::channel();
-        let job = Job { group: Group { wishes, mode }, since: Instant::now(), answer };
-        if let Some(lane) = self.committer().queues.push(job) {
-            self.open_lane(lane);
+        let mut answered = self.enqueue([group]);
+        answered.pop().expect("there is one for each group").await.unwrap_or(Err(Error::Unanswered))
+    }
+
+    /// Takes wishes that stand alone through the committer, in one batch if there is room.
+    pub(crate) async fn post_each(
+        &self,
+        wishes: Vec<Wish>,
+    ) -> Result<Vec<Result<super::Answer, Error>>, Error> {
+        if self.is_dry() {
+            let answers = self.try_out(Group { wishes, mode: Mode::Independent }).await?;
+            let answers = answers.map_err(|offender| Error::from(offender.refusal))?;
+            return Ok(answers.into_iter().map(Ok).collect());
         }
-        answered.await.unwrap_or(Err(Error::Unanswered))
+        let mut answers = Vec::with_capacity(wishes.len());
+        for answered in self.enqueue(wishes.into_iter().map(Group::one)) {
+            let answer = answered.await.unwrap_or(Err(Error::Unanswered));
+            answers.push(answer.and_then(only));
+        }
+        Ok(answers)
+    }
+
+    fn enqueue(
+        &self,
+        groups: impl IntoIterator<Item = Group>,
+    ) -> Vec<oneshot::Receiver<Result<GroupAnswer, Error>>> {
+        let since = Instant::now();
+        let mut answered = Vec::new();
+        let jobs = groups.into_iter().map(|group| {
+            let (answer, receiver) = oneshot::channel();
+            answered.push(receiver);
+            Job { group, since, answer }
+        });
+        let lanes = self.committer().queues.push(jobs);
+        lanes.into_iter().for_each(|lane| self.open_lane(lane));
+        answered
+    }
+
+    fn open_lane(&self, lane: Lane) {
+        let works = Works { bank: self.clone(), kept: Kept::default() };
+        tokio::spawn(async move { lane.serve(&works).await });
     }
 
     /// Takes one wish through the committer.
     pub(crate) async fn post_one(&self, wish: Wish) -> Result<Done, Error> {
-        Ok(only(self.post(vec![wish], Mode::Independent).await?)??)
+        Ok(only(self.post(Group::one(wish)).await?)??)
     }
 
     /// Takes one wish through a transaction that somebody else commits.
     pub(crate) async fn post_in(&self, tx: &mut db::Tx<'_>, wish: Wish) -> Result<Done, Error> {
-        let group = Group { wishes: vec![wish], mode: Mode::Independent };
+        let group = Group::one(wish);
         let groups = std::slice::from_ref(&group);
         let mut answers = if self.is_dry() {
             post::try_out(tx, groups, self.now()).await?
@@ -142,6 +193,7 @@ impl Bank {
         groups: &[Group],
         at: &post::At,
         spec: TxSpec,
+        kept: &Kept,
     ) -> Result<Vec<GroupAnswer>, db::Error> {
         let memory = &self.committer().memory;
         let mut meetings = 0;
@@ -150,6 +202,7 @@ impl Bank {
                 .db()
                 .transact(spec, async |tx| post::post(tx, groups, at, Some(memory)).await)
                 .confirm(async |tx| post::recorded(tx, groups).await)
+                .on(kept)
                 .await;
             let error = match posted {
                 Ok(answers) => return Ok(answers),

@@ -169,7 +169,7 @@ impl<'a> Judge<'a> {
                 let owns = |id, user| account(id).is_some_and(|account| account.is_owned_by(user));
                 let account = account(shown_side(posting, wish.owner(), owns));
                 let account = account.expect("who takes part was in the book");
-                Done::Moved(Receipt::new(posting.clone(), account))
+                Done::Moved(Box::new(Receipt::new(posting.clone(), account)))
             }
         }
     }

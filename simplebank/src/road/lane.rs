@@ -18,6 +18,9 @@ pub(super) const POST: TxSpec =
 /// For a batch behind which others wait.
 const POST_BATCH: TxSpec = POST.lock_timeout(Duration::from_millis(100));
 
+/// How often a part of a batch that failed is tried.
+const ATTEMPTS_OF_PARTS: u32 = 2;
+
 /// Where lanes take their batches: the bank, or what explores the schedules of lanes.
 pub(super) trait Commit: Send + Sync {
     /// Commits groups together and says what they are to be answered.
@@ -44,14 +47,13 @@ impl Lane {
 
     /// Takes a batch through, in parts where that is needed, and answers everybody in it.
     pub(super) async fn work(&self, batch: Vec<Job>, bank: &impl Commit) {
-        let wait_max = self.options().wait_max;
-        let (fresh, late): (Vec<Job>, Vec<Job>) =
-            batch.into_iter().partition(|job| job.since.elapsed() <= wait_max);
-        late.into_iter().for_each(|job| job.answer(Err(Error::Overloaded)));
-        let mut parts = vec![fresh];
+        let mut spec = self.spec(batch.len());
+        let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            if let Err((part, error)) = self.run(part, bank).await {
+            if let Err((part, error)) = self.run(part, spec, bank).await {
                 parts.extend(self.split(part, error, bank).await);
+                // All have been tried as often as may be; who is to blame is not to keep the others waiting again.
+                spec = self.spec(parts.len()).attempts_max(ATTEMPTS_OF_PARTS);
             }
         }
     }
@@ -60,6 +62,7 @@ impl Lane {
     async fn run(
         &self,
         mut part: Vec<Job>,
+        spec: TxSpec,
         bank: &impl Commit,
     ) -> Result<(), (Vec<Job>, db::Error)> {
         if part.is_empty() {
@@ -67,7 +70,7 @@ impl Lane {
         }
         let groups: Vec<Group> =
             part.iter_mut().map(|job| std::mem::take(&mut job.group)).collect();
-        let answered = bank.commit(&groups, self.spec(part.len())).await;
+        let answered = bank.commit(&groups, spec).await;
         for (job, group) in part.iter_mut().zip(groups) {
             job.group = group;
         }

@@ -122,6 +122,13 @@ pub(crate) struct Group {
     pub(crate) mode: Mode,
 }
 
+impl Group {
+    /// A wish that stands alone.
+    pub(crate) fn one(wish: Wish) -> Self {
+        Self { wishes: vec![wish], mode: Mode::Independent }
+    }
+}
+
 /// What a wish is answered with. A refusal is an answer like any other: it is recorded, and the transaction commits.
 pub(crate) type Answer = Result<Done, Refusal>;
 
@@ -131,14 +138,14 @@ pub(crate) type GroupAnswer = Result<Vec<Answer>, Offender>;
 /// What a wish came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    Moved(Receipt),
+    Moved(Box<Receipt>),
     Held(Hold),
 }
 
 impl Done {
     pub(crate) fn receipt(self) -> Receipt {
         match self {
-            Self::Moved(receipt) => receipt,
+            Self::Moved(receipt) => *receipt,
             Self::Held(_) => unreachable!("an order that moves money is answered with a receipt"),
         }
     }

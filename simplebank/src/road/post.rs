@@ -67,7 +67,8 @@ pub(crate) async fn post(
     let remembered = memory.and_then(|memory| remembered(groups, memory));
     if let Some(book) = remembered {
         let judged = judge(groups, book.clone(), &Answered::default(), now);
-        if judged.write(tx, &book, at, memory).await? {
+        // Where nothing is written, nothing is compared: what is remembered proves no answer by itself.
+        if !judged.records.is_empty() && judged.write(tx, &book, at, memory).await? {
             return Ok(judged.answers);
         }
     }
@@ -259,7 +260,7 @@ impl Replays {
                 let id = shown_side(posting, wish.owner(), owns);
                 let account =
                     self.accounts.get(&id).ok_or_else(|| lost("accounts", id.to_string()))?;
-                Ok(Done::Moved(Receipt::new(posting.clone(), account)))
+                Ok(Done::Moved(Box::new(Receipt::new(posting.clone(), account))))
             }
             Outcome::Held(id) => {
                 let hold = self.holds.get(&id).ok_or_else(|| lost("holds", id.to_string()))?;

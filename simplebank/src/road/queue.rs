@@ -11,7 +11,7 @@ mod explored;
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 // In the crate's own tests the lock is that of an explorer of schedules, which is of no use outside of it.
@@ -55,11 +55,18 @@ struct Queue {
 }
 
 impl Queue {
-    /// The oldest jobs: as many as make up `orders_max`, or one that has more by itself.
-    fn take(&mut self, orders_max: usize) -> Vec<Job> {
+    /// The oldest jobs: as many as make up `orders_max`, or one that has more by itself. Those that have waited for longer than
+    /// `wait_max` are refused: none of them takes the place of another in the batch.
+    fn take(&mut self, orders_max: usize, wait_max: Duration) -> Vec<Job> {
         let mut batch = Vec::new();
         let mut orders = 0_usize;
         while let Some(job) = self.jobs.front() {
+            if job.since.elapsed() > wait_max {
+                self.orders = self.orders.saturating_sub(job.group.wishes.len());
+                let late = self.jobs.pop_front();
+                late.into_iter().for_each(|job| job.answer(Err(Error::Overloaded)));
+                continue;
+            }
             let more = orders.saturating_add(job.group.wishes.len());
             if more > orders_max && !batch.is_empty() {
                 break;
@@ -115,6 +122,10 @@ impl Queues {
         Arc::new(Self { options, waiting: Mutex::default() })
     }
 
+    pub(super) const fn options(&self) -> &CommitterOptions {
+        &self.options
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Jobs are moved whole; a panic between two moves is not possible.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -127,11 +138,14 @@ impl Queues {
         }
     }
 
-    /// Puts a job into a queue, or refuses it if that is full; returns the lane that must be served for it, if one must.
-    pub(super) fn push(self: &Arc<Self>, job: Job) -> Option<Lane> {
+    /// Puts jobs into the queues, or refuses those for which they are full; returns the lanes that must be served for them.
+    pub(super) fn push(self: &Arc<Self>, jobs: impl IntoIterator<Item = Job>) -> Vec<Lane> {
         let mut waiting = self.lock();
-        let speed = if job.needs_one_of(&waiting.stuck) { Speed::Slow } else { Speed::Fast };
-        self.put(waiting.of(speed), speed, job)
+        let lanes = jobs.into_iter().filter_map(|job| {
+            let speed = if job.needs_one_of(&waiting.stuck) { Speed::Slow } else { Speed::Fast };
+            self.put(waiting.of(speed), speed, job)
+        });
+        lanes.collect()
     }
 
     /// Moves jobs that need one of the `stuck` accounts, as whoever comes with such a need from now on.
@@ -184,14 +198,11 @@ impl Lane {
         &self.queues
     }
 
-    pub(super) fn options(&self) -> &CommitterOptions {
-        &self.queues.options
-    }
-
     /// Takes the next batch out of the queue; `None`, and the lane is closed, when there is nothing to do.
     pub(super) fn take(&mut self) -> Option<Vec<Job>> {
         let mut waiting = self.queues.lock();
-        let batch = waiting.of(self.speed).take(self.queues.options.batch_max);
+        let CommitterOptions { batch_max, wait_max, .. } = self.queues.options;
+        let batch = waiting.of(self.speed).take(batch_max, wait_max);
         if !batch.is_empty() {
             return Some(batch);
         }

@@ -140,9 +140,9 @@ impl Reader {
                     }
                 }
                 Err(error) => {
-                    let mut errors = Error::from(error).for_each_of(waiting.len());
-                    for (_, answer) in waiting {
-                        let _gone = errors.next().map(|error| answer.send(Err(error)));
+                    let errors = Error::from(error).for_each_of(waiting.len());
+                    for ((_, answer), error) in waiting.into_iter().zip(errors) {
+                        let _gone = answer.send(Err(error));
                     }
                 }
             }

@@ -40,10 +40,11 @@ impl Bank {
         account: AccountId,
         page: Page<i64>,
     ) -> Result<Listing<Transfer, i64>, Error> {
+        let now = self.now();
         let found = self
             .db()
             .transact(FIND_TRANSFER, async |tx| {
-                let account = visible(tx, by, account).await?;
+                let account = visible(tx, by, account, now).await?;
                 Ok::<_, Error>(transfers::list(tx, account.id, page.cursor, page.rows()).await?)
             })
             .await?;
@@ -63,10 +64,11 @@ impl Bank {
         reference: &Reference,
         page: Page<i64>,
     ) -> Result<Listing<Transfer, i64>, Error> {
+        let now = self.now();
         let found = self
             .db()
             .transact(FIND_TRANSFER, async |tx| {
-                let id = visible(tx, by, account).await?.id;
+                let id = visible(tx, by, account, now).await?.id;
                 let (before, rows) = (page.cursor, page.rows());
                 Ok::<_, Error>(transfers::list_by_reference(tx, id, reference, before, rows).await?)
             })

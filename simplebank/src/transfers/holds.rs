@@ -40,10 +40,11 @@ impl Bank {
         account: AccountId,
         page: Page<HoldId>,
     ) -> Result<Listing<Hold, HoldId>, Error> {
+        let now = self.now();
         let found = self
             .db()
             .transact(FIND_HOLD, async |tx| {
-                let account = visible(tx, by, account).await?;
+                let account = visible(tx, by, account, now).await?;
                 Ok::<_, Error>(holds::list(tx, account.id, page.cursor, page.rows()).await?)
             })
             .await?;

@@ -4,8 +4,8 @@ use simplebank_core::{IdempotencyKey, Principal};
 
 use super::Transfer;
 use crate::{
-    Bank, Error, Mode, Receipt,
-    road::{GroupAnswer, Wish},
+    Bank, Error, Kind, Mode, Receipt,
+    road::{Answer, Done, Group, GroupAnswer, Wish},
 };
 
 /// One of many transfers, and its key.
@@ -41,18 +41,40 @@ impl Bank {
     ) -> Result<Vec<Result<Receipt, Error>>, Error> {
         Self::check_length(members.len(), mode)?;
         let count = members.len();
+        let chunk = match mode {
+            Mode::Independent => self.committer().chunk(),
+            Mode::Atomic => Self::ATOMIC_MAX,
+        };
         let mut members = members.into_iter();
         let mut receipts = Vec::with_capacity(count);
         loop {
             let wishes: Vec<Wish> = members
                 .by_ref()
-                .take(Self::ATOMIC_MAX)
+                .take(chunk)
                 .map(|member| self.transfer_wish(by, member.key, member.transfer))
                 .collect::<Result<_, Error>>()?;
             if wishes.is_empty() {
                 return Ok(receipts);
             }
-            receipts.extend(Self::answers(self.post(wishes, mode).await?)?);
+            match mode {
+                Mode::Independent => {
+                    for answer in self.post_each(wishes).await? {
+                        receipts.push(Self::receipt(answer)?);
+                    }
+                }
+                Mode::Atomic => {
+                    receipts.extend(Self::answers(self.post(Group { wishes, mode }).await?)?);
+                }
+            }
+        }
+    }
+
+    /// What one that stands alone came to; an error where that befalls all alike.
+    fn receipt(answer: Result<Answer, Error>) -> Result<Result<Receipt, Error>, Error> {
+        match answer {
+            Ok(answer) => Ok(answer.map(Done::receipt).map_err(Error::from)),
+            Err(error) if error.kind() == Kind::Unavailable => Err(error),
+            Err(error) => Ok(Err(error)),
         }
     }
 
