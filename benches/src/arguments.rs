@@ -77,9 +77,13 @@ pub(crate) struct Growth {
     /// How many rounds; the table shows medians.
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rounds: u32,
-    /// How long each measurement counts, after a second to warm up.
+    /// How long each measurement counts.
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) seconds: u64,
+    /// How long each measurement runs before it counts: long enough to touch every account, so that the pages of a large ledger
+    /// have been read and logged once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub(crate) warm_up: u64,
     /// How many entries the ledgers have to begin with, two for each transfer; the first is what others are compared with.
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000],
         value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
@@ -125,7 +129,7 @@ impl Compare {
 impl Growth {
     /// How long a measurement takes.
     pub(crate) const fn schedule(&self) -> Schedule {
-        schedule(WARM_UP_SECONDS, self.seconds)
+        schedule(self.warm_up, self.seconds)
     }
 }
 

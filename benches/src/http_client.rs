@@ -1,14 +1,19 @@
 //! A lean HTTP/1.1 client, because it shares the processors with what it measures: one thread, requests as ready bytes, answers
 //! read no further than needed. Each connection has one request at a time.
 
-use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     runtime,
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -41,8 +46,8 @@ pub(crate) struct Load {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
     status: u16,
-    /// Whether it says when to try again.
-    retry_after: bool,
+    /// How long to wait before trying again, if it says so.
+    retry_after: Option<Duration>,
     /// What it said, unless it was the usual.
     body: String,
 }
@@ -104,8 +109,11 @@ impl Client {
                 .map_err(|_| "the server did not answer")??;
             match answer {
                 Answer { status: 201, .. } => log.acknowledge(1, asked_at, running),
-                Answer { status: 503, retry_after: true, body } if body.contains(OVERLOADED) => {
-                    log.refused += 1
+                Answer { status: 503, retry_after: Some(wait), body }
+                    if body.contains(OVERLOADED) =>
+                {
+                    log.refused += 1;
+                    sleep(wait).await;
                 }
                 Answer { status, body, .. } => {
                     return Err(format!("the server answered {status}: {body}").into());
@@ -168,13 +176,15 @@ fn answer(received: &[u8]) -> Result<Option<Answer>, Failure> {
     let status =
         lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
     let status = status.ok_or_else(|| format!("the server does not speak HTTP/1.1: {head}"))?;
-    let (mut length, mut retry_after) = (None, false);
+    let (mut length, mut retry_after) = (None, None);
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { continue };
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse::<usize>().ok();
         }
-        retry_after |= name.eq_ignore_ascii_case("retry-after");
+        if name.eq_ignore_ascii_case("retry-after") {
+            retry_after = value.trim().parse().ok().map(Duration::from_secs);
+        }
     }
     let length = length.ok_or("the server's answer has no length")?;
     if rest.len() < length {
@@ -196,11 +206,15 @@ mod tests {
         for cut in 0..text.len() {
             assert_eq!(answer(text.split_at(cut).0).unwrap(), None, "{cut}");
         }
-        let expected = Answer { status: 503, retry_after: true, body: "later".to_owned() };
+        let expected = Answer {
+            status: 503,
+            retry_after: Some(Duration::from_secs(1)),
+            body: "later".to_owned(),
+        };
         assert_eq!(answer(text).unwrap(), Some(expected));
         let created =
             answer(b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}").unwrap().unwrap();
-        assert_eq!((created.status, created.retry_after), (201, false));
+        assert_eq!((created.status, created.retry_after), (201, None));
         assert!(answer(b"HTTP/1.0 201 Created\r\n\r\n").is_err());
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     stats,
 };
 
-/// How long a client who was refused as too much waits: what the server says in `Retry-After`.
-pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a caller in process waits who was refused as too much: as long as the server tells its clients to.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3);
 
 /// When a load warms up, counts and ends.
 #[derive(Clone, Copy, Debug)]

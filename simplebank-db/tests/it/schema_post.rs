@@ -335,7 +335,10 @@ async fn what_no_row_can_hold_is_refused_here_too() {
         ("23505", with(&[("transfer_ids", ids(&["d1"]))])),
         // An array that is too short.
         ("23502", with(&[("created_bys", list(""))])),
-        ("23502", with(&[("from_balances", list(""))])),
+        ("23000", with(&[("from_balances", list(""))])),
+        // A running balance that does not follow from the one before it.
+        ("23000", with(&[("from_balances", list("71"))])),
+        ("23000", with(&[("to_balances", list("-5"))])),
     ])
     .await;
 }
