@@ -6,10 +6,11 @@
 use std::{
     env,
     ffi::OsString,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitCode, Stdio},
+    process::{self, Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -28,6 +29,8 @@ const LINES_MAX: usize = 20;
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     child: Child,
+    /// Open as long as the server is to run; not the child's own, because waiting for it would close that.
+    _stdin: Option<ChildStdin>,
     /// Open as long as the server may write to it.
     _stdout: BufReader<ChildStdout>,
     address: SocketAddr,
@@ -35,7 +38,13 @@ pub(crate) struct ServerProcess {
 
 /// Runs the server, if this process is to be one.
 pub(crate) fn serve_if_asked() -> Option<ExitCode> {
-    env::var_os(SERVES).map(|_| simplebank_http::start::main())
+    env::var_os(SERVES)?;
+    // Who started this server holds the other end. When it closes, he is gone, and nobody else would end the server.
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        process::exit(0);
+    });
+    Some(simplebank_http::start::main())
 }
 
 impl ServerProcess {
@@ -52,13 +61,14 @@ impl ServerProcess {
             .env("HTTP_SERVER_ADDRESS", "127.0.0.1:0")
             .env("RUST_LOG", LOG_LEVEL)
             .args(flags)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
+        let stdin = child.stdin.take();
         let mut stdout =
             BufReader::new(child.stdout.take().ok_or("the server has no standard output")?);
         match address(&mut stdout) {
-            Some(address) => Ok(Self { child, _stdout: stdout, address }),
+            Some(address) => Ok(Self { child, _stdin: stdin, _stdout: stdout, address }),
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
