@@ -47,14 +47,16 @@ impl Lane {
 
     /// Takes a batch through, in parts where that is needed, and answers everybody in it.
     pub(super) async fn work(&self, batch: Vec<Job>, bank: &impl Commit) {
-        let mut spec = self.spec(batch.len());
         let mut parts = vec![batch];
+        let mut is_whole = true;
         while let Some(part) = parts.pop() {
+            let spec = self.spec(part.len());
+            // The whole has been tried as often as may be; who is to blame is not to keep the others waiting as long again.
+            let spec = if is_whole { spec } else { spec.attempts_max(ATTEMPTS_OF_PARTS) };
             if let Err((part, error)) = self.run(part, spec, bank).await {
                 parts.extend(self.split(part, error, bank).await);
-                // All have been tried as often as may be; who is to blame is not to keep the others waiting again.
-                spec = self.spec(parts.len()).attempts_max(ATTEMPTS_OF_PARTS);
             }
+            is_whole = false;
         }
     }
 

@@ -67,8 +67,11 @@ pub(crate) async fn post(
     let remembered = memory.and_then(|memory| remembered(groups, memory));
     if let Some(book) = remembered {
         let judged = judge(groups, book.clone(), &Answered::default(), now);
-        // Where nothing is written, nothing is compared: what is remembered proves no answer by itself.
-        if !judged.records.is_empty() && judged.write(tx, &book, at, memory).await? {
+        // Where nothing is written, nothing is compared: what is remembered proves no answer by itself. And of an atomic group
+        // that is refused only one key is looked up, while another of its members may have been refused before.
+        let is_proven_by_writing =
+            !judged.records.is_empty() && judged.answers.iter().all(Result::is_ok);
+        if is_proven_by_writing && judged.write(tx, &book, at, memory).await? {
             return Ok(judged.answers);
         }
     }

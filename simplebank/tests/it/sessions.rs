@@ -129,3 +129,39 @@ async fn another_banks_tokens_are_refused() {
         assert_eq!(code(bank.bank.authenticate(garbage.into()).await), "unauthenticated");
     }
 }
+
+#[tokio::test]
+async fn who_pays_is_read_once_a_second_and_forgotten_when_they_log_out() {
+    let bank = TestBank::new().await;
+    bank.user("alice").await;
+    let login = log_in(&bank, "alice").await;
+    let token = || access(&login);
+    let caller = bank.bank.authenticate_recent(token()).await.unwrap();
+    assert_eq!(caller, bank.bank.authenticate(token()).await.unwrap());
+    // The bank itself forgets at once what a clone of it has ended.
+    bank.bank.authenticate_recent(token()).await.unwrap();
+    bank.bank.clone().log_out(caller.session_id).await.unwrap();
+    let refused = bank.bank.authenticate_recent(token()).await.unwrap_err();
+    assert_eq!(refused.code(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn callers_who_ask_at_the_same_time_each_get_their_own_session() {
+    let bank = TestBank::new().await;
+    let mut logins = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        bank.user(name).await;
+        logins.push((name, log_in(&bank, name).await));
+    }
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        for (name, login) in &logins {
+            let (bank, name, token) = (bank.bank.clone(), *name, access(login));
+            asking.spawn(async move {
+                let caller = bank.authenticate(token).await.unwrap();
+                assert_eq!(caller.user.username.as_str(), name);
+            });
+        }
+    }
+    asking.join_all().await;
+}
