@@ -22,6 +22,8 @@ create function simplebank.post(
     rejection_codes text[], rejection_subject_ids uuid[]
 ) returns boolean
 language plpgsql
+-- Nothing happens without all of them: a missing list would make a comparison neither true nor false.
+strict
 security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -45,7 +47,7 @@ begin
     from (
         select a.revision from simplebank.accounts a where a.id = any(seen_ids) order by a.id for no key update
     ) as locked;
-    if coalesce(locked_revisions, '{}') <> seen_revisions then
+    if coalesce(locked_revisions, '{}') is distinct from seen_revisions then
         return false;
     end if;
 
@@ -104,7 +106,7 @@ begin
            and c.opening = a.balance and c.is_chained
            and c.currency_min = a.currency and c.currency_max = a.currency);
     get diagnostics fitting = row_count;
-    if side_ids <> changed_ids or fitting <> cardinality(changed_ids) then
+    if side_ids is distinct from changed_ids or fitting is distinct from cardinality(changed_ids) then
         raise exception 'not a posting: % of % accounts that change fit % that are named',
             fitting, cardinality(changed_ids), cardinality(side_ids)
             using errcode = 'integrity_constraint_violation';

@@ -373,3 +373,20 @@ async fn nobody_else_calls_it() {
           and a.grantee not in (p.proowner, 'simplebank_app'::regrole)";
     assert_eq!(sqlx::query_scalar::<_, i64>(sql).fetch_one(&owner).await.unwrap(), 0);
 }
+
+/// A comparison with a missing list is neither true nor false, so each would have let something through.
+#[tokio::test]
+async fn a_call_without_one_of_its_lists_writes_nothing() {
+    let (database, owner) = ledger().await;
+    let before = rows(&owner).await;
+    for (name, _) in payment() {
+        let sql = call(&with(&[(name, "null".to_owned())]));
+        let answer: Option<bool> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+            .fetch_one(database.db().pool())
+            .await
+            .unwrap();
+        assert_eq!(answer, None, "{sql}");
+        assert_eq!(rows(&owner).await, before, "{sql}");
+    }
+    assert!(post(&database, &payment()).await);
+}

@@ -24,13 +24,14 @@ use tokio::sync::oneshot;
 
 use super::{
     Done, Group, GroupAnswer, Mode, Wish,
-    lane::{Commit, POST},
+    lane::Commit,
     memory::Memory,
     post,
     queue::{Job, Lane, Queues},
 };
 use crate::{Bank, Error};
 
+const TRY_OUT: TxSpec = TxSpec::snapshot("try_out");
 const FIND_LOCKED: TxSpec = TxSpec::read_committed("find_locked");
 
 /// How often a batch is begun anew because somebody else has just answered one of its keys.
@@ -43,7 +44,7 @@ pub struct CommitterOptions {
     pub queue_max: usize,
     /// Most orders in one transaction, unless a single call brings more. 1,000 by default.
     pub batch_max: usize,
-    /// Transactions at a time. 1 by default: two share the work of a batch, and what each costs by itself is paid twice.
+    /// Transactions at a time, at least 1. 1 by default: two share the work of a batch, and what each costs by itself is paid twice.
     pub lanes: usize,
     /// How long an order may wait before its batch begins; then it is refused as `overloaded`. 2 s by default.
     pub wait_max: Duration,
@@ -173,7 +174,7 @@ impl Bank {
         let now = self.now();
         let tried: Result<(), TriedOut> = self
             .db()
-            .transact(POST, async |tx| {
+            .transact(TRY_OUT, async |tx| {
                 let answers = post::try_out(tx, std::slice::from_ref(&group), now).await?;
                 Err(TriedOut::Answers(answers))
             })

@@ -189,7 +189,8 @@ impl<'a> Judge<'a> {
                 Err(refusal) => {
                     let is_new = self.judged.records.len() > records
                         && self.judged.records.last().is_some_and(|record| record.key == wish.key);
-                    let record = self.judged.records.pop().filter(|_| is_new);
+                    // What stands there may be a neighbour's.
+                    let record = if is_new { self.judged.records.pop() } else { None };
                     (self.judged.book, self.fresh) = (book, fresh);
                     self.judged.effects.truncate(effects);
                     self.judged.records.truncate(records);
@@ -213,5 +214,100 @@ fn outcome(effect: &Effect) -> Outcome {
         | Effect::Captured { posting, .. }
         | Effect::Reversed { posting, .. } => Outcome::Posted(posting.transfer().id),
         Effect::Held(hold) | Effect::Voided(hold) => Outcome::Held(hold.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use simplebank_core::{
+        Account, AccountId, Amount, Balance, Currency, Memo, Principal, Role, TransferId,
+        account::{Limits, OverdraftLimit, Owner, Status},
+        transfer::{Action, Terms},
+    };
+
+    use super::*;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+    fn account(n: u8) -> Account {
+        Account {
+            id: AccountId::from_parts(1, [n; 10]),
+            owner: Owner::Customer {
+                id: UserId::from_parts(2, [n; 10]),
+                username: "somebody".parse().unwrap(),
+            },
+            currency: euro(),
+            balance: Balance::from_minor(100),
+            version: 0,
+            revision: 0,
+            held: Balance::ZERO,
+            overdraft_limit: OverdraftLimit::NONE,
+            limits: Limits::default(),
+            spent: None,
+            status: Status::Open,
+            created_at: NOW,
+        }
+    }
+
+    fn euro() -> Currency {
+        "EUR".parse().unwrap()
+    }
+
+    /// Customer `n` pays the next one under a key.
+    fn wish(n: u8, key: &str, minor: i64) -> Wish {
+        let id = UserId::from_parts(2, [n; 10]);
+        let by =
+            Principal::User { id, username: "somebody".parse().unwrap(), role: Role::Depositor };
+        let terms = Terms {
+            from_account_id: AccountId::from_parts(1, [n; 10]),
+            to_account_id: AccountId::from_parts(1, [n + 1; 10]),
+            amount: Amount::from_minor(minor).unwrap(),
+            currency: euro(),
+            memo: Memo::NONE,
+        };
+        let id = TransferId::from_parts(3, [key.as_bytes()[0]; 10]);
+        Wish::new(&by, key.parse().unwrap(), Action::Transfer { id, terms })
+    }
+
+    fn keys(groups: &[Group]) -> (Vec<String>, Judged) {
+        let book: Book = (1..=4).map(account).collect();
+        let judged = judge(groups, book, &Answered::default(), NOW);
+        (judged.records.iter().map(|record| record.key.to_string()).collect(), judged)
+    }
+
+    fn atomic(wishes: Vec<Wish>) -> Group {
+        Group { wishes, mode: Mode::Atomic }
+    }
+
+    #[test]
+    fn an_atomic_group_that_is_refused_takes_no_record_of_its_neighbours() {
+        // The first of the group has just been refused: under the same key, or because the key means something else.
+        for again in [wish(1, "k", 101), wish(1, "k", 1)] {
+            let groups = [
+                Group::one(wish(2, "a", 10)),
+                Group::one(wish(1, "k", 101)),
+                Group::one(wish(3, "x", 10)),
+                atomic(vec![again, wish(1, "y", 10)]),
+            ];
+            let (recorded, judged) = keys(&groups);
+            assert_eq!(recorded, ["a", "k", "x"]);
+            assert_eq!(judged.effects.len(), 2);
+            assert!(matches!(judged.answers.last(), Some(Err(Offender { index: 0, .. }))));
+        }
+    }
+
+    #[test]
+    fn what_moves_is_recorded_whatever_comes_after_it() {
+        let groups = [Group::one(wish(1, "a", 10)), atomic(vec![wish(1, "a", 20)])];
+        let (recorded, judged) = keys(&groups);
+        assert_eq!((recorded, judged.effects.len()), (vec!["a".to_owned()], 1));
+    }
+
+    #[test]
+    fn of_an_atomic_group_that_is_refused_only_the_refusal_is_recorded() {
+        let groups = [atomic(vec![wish(1, "a", 10), wish(2, "b", 1_000), wish(3, "c", 10)])];
+        let (recorded, judged) = keys(&groups);
+        assert_eq!((recorded, judged.effects.len()), (vec!["b".to_owned()], 0));
+        assert_eq!(judged.book, (1..=4).map(account).collect());
     }
 }

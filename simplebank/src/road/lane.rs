@@ -103,6 +103,18 @@ impl Lane {
             true => stuck(&part, bank).await,
             false => HashSet::new(),
         };
+        let is_of_a_hold = |job: &Job| job.accounts().next().is_none();
+        if error.is_lock_timeout()
+            && stuck.is_empty()
+            && self.speed() == Speed::Fast
+            && part.iter().any(is_of_a_hold)
+        {
+            // Which accounts a hold or a reversal needs is not known here: those wait beside the others.
+            let (waiting, free): (Vec<Job>, Vec<Job>) = part.into_iter().partition(is_of_a_hold);
+            let lane = self.queues().move_to_slow_lane(waiting, stuck);
+            lane.into_iter().for_each(|lane| bank.open_lane(lane));
+            return vec![free];
+        }
         if stuck.is_empty() {
             let mut first = part;
             let second = first.split_off(first.len() / 2);

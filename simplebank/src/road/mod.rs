@@ -27,8 +27,8 @@ use crate::Error;
 pub struct Receipt {
     /// The transfer and its two entries.
     pub posting: Posting,
-    /// The caller's account, right after the transfer. For what a banker does that is the customer's account: the one that a
-    /// deposit or a reversal went to, or else the one that paid.
+    /// The caller's account, right after the transfer. For what a banker does it is the account that a deposit went to, or else
+    /// the one that paid; for a reversal that is the one that gives back.
     pub account: ReceiptAccount,
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn post(
         }
     }
     loop {
-        let (book, answered, expired) = read(tx, groups, now).await?;
+        let (book, answered, expired) = read(tx, groups, now, Reading::Locks).await?;
         let mut judged = judge(groups, book.current, &answered, now);
         judged.expired = expired;
         // The accounts are locked, so only a key that somebody answers meanwhile can come between; it is found next time.
@@ -86,13 +86,13 @@ pub(crate) async fn post(
     }
 }
 
-/// What the groups would be answered, without writing anything; the caller rolls back.
+/// What the groups would be answered, without writing or locking anything.
 pub(crate) async fn try_out(
     tx: &mut Tx<'_>,
     groups: &[Group],
     now: OffsetDateTime,
 ) -> Result<Vec<GroupAnswer>, db::Error> {
-    let (book, answered, _) = read(tx, groups, now).await?;
+    let (book, answered, _) = read(tx, groups, now, Reading::Looks).await?;
     Ok(judge(groups, book.current, &answered, now).answers)
 }
 
@@ -128,11 +128,19 @@ struct Books {
     current: Book,
 }
 
-/// Locks the accounts that take part, and reads all that the decision needs.
+/// Whether the accounts that are read are to stay as they are until the transaction ends.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    Locks,
+    Looks,
+}
+
+/// Reads all that the decision needs, the accounts that take part first.
 async fn read(
     tx: &mut Tx<'_>,
     groups: &[Group],
     now: OffsetDateTime,
+    reading: Reading,
 ) -> Result<(Books, Answered, Vec<Hold>), db::Error> {
     let hold_ids: Vec<HoldId> = wishes(groups).filter_map(|wish| wish.order.hold()).collect();
     let transfer_ids: Vec<TransferId> =
@@ -149,7 +157,10 @@ async fn read(
             .flat_map(|named| [named.transfer.from_account_id, named.transfer.to_account_id]),
     );
     let ids: Vec<AccountId> = ids.into_iter().collect();
-    let accounts = accounts::lock_all(tx, &ids).await?;
+    let accounts = match reading {
+        Reading::Locks => accounts::lock_all(tx, &ids).await?,
+        Reading::Looks => accounts::find_all(tx, &ids).await?,
+    };
     let holding: Vec<AccountId> = accounts
         .iter()
         .filter(|account| account.held != Balance::ZERO)

@@ -133,6 +133,8 @@ impl Queues {
 
     const fn lanes_max(&self, speed: Speed) -> usize {
         match speed {
+            // None would leave everybody waiting.
+            Speed::Fast if self.options.lanes == 0 => 1,
             Speed::Fast => self.options.lanes,
             Speed::Slow => 1,
         }

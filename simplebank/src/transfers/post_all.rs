@@ -5,7 +5,7 @@ use simplebank_core::{IdempotencyKey, Principal};
 use super::Transfer;
 use crate::{
     Bank, Error, Kind, Mode, Receipt,
-    road::{Answer, Done, Group, GroupAnswer, Wish},
+    road::{Answer, Group, GroupAnswer, Wish},
 };
 
 /// One of many transfers, and its key.
@@ -58,9 +58,8 @@ impl Bank {
             }
             match mode {
                 Mode::Independent => {
-                    for answer in self.post_each(wishes).await? {
-                        receipts.push(Self::receipt(answer)?);
-                    }
+                    let answers = self.post_each(wishes).await?;
+                    receipts.extend(Self::receipts(answers)?);
                 }
                 Mode::Atomic => {
                     receipts.extend(Self::answers(self.post(Group { wishes, mode }).await?)?);
@@ -69,13 +68,18 @@ impl Bank {
         }
     }
 
-    /// What one that stands alone came to; an error where that befalls all alike.
-    fn receipt(answer: Result<Answer, Error>) -> Result<Result<Receipt, Error>, Error> {
-        match answer {
-            Ok(answer) => Ok(answer.map(Done::receipt).map_err(Error::from)),
-            Err(error) if error.kind() == Kind::Unavailable => Err(error),
-            Err(error) => Ok(Err(error)),
+    /// What those that stand alone came to; an error where the bank was busy or away for all of them.
+    fn receipts(answers: Vec<Result<Answer, Error>>) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let is_away = |answer: &Result<Answer, Error>| {
+            answer.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable)
+        };
+        let are_all_away = answers.iter().all(is_away);
+        let receipt = |answer: Result<Answer, Error>| Ok(answer??.receipt());
+        let receipts: Vec<Result<Receipt, Error>> = answers.into_iter().map(receipt).collect();
+        if !are_all_away {
+            return Ok(receipts);
         }
+        receipts.into_iter().map(|receipt| receipt.map(Ok)).collect()
     }
 
     /// Refuses an atomic batch that is too long.
