@@ -165,7 +165,7 @@ async fn an_account_is_closed_when_it_is_empty_and_makes_room_for_another() {
 async fn a_row_that_cannot_be_read_is_an_internal_error() {
     let (bank, alice, _) = Bank::with_two_accounts().await;
     bank.tamper(&format!(
-        "alter table simplebank.accounts drop constraint accounts_currency_check;
+        "alter domain simplebank.account_currency drop constraint accounts_currency_check;
          update simplebank.accounts set currency = 'shells' where id = '{alice}'"
     ))
     .await;

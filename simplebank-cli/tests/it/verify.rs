@@ -170,7 +170,7 @@ async fn a_limit_that_was_not_kept_breaks_i5() {
 async fn a_row_that_cannot_be_read_is_a_finding_too() {
     let (bank, alice, _) = whole_ledger().await;
     bank.tamper(&format!(
-        "alter table simplebank.accounts drop constraint accounts_currency_check;
+        "alter domain simplebank.account_currency drop constraint accounts_currency_check;
          update simplebank.accounts set currency = 'shells' where id = '{alice}'"
     ))
     .await;

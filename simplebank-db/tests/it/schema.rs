@@ -305,7 +305,12 @@ async fn what_must_not_be_is_not_stored() {
             "23514",
             "accounts_spent_allowed_check",
         ),
-        ("update simplebank.accounts set spent = 2".to_owned(), "23514", "accounts_spent_check"),
+        (
+            "update simplebank.accounts set spent = 2".to_owned(),
+            "23514",
+            "accounts_spent_day_check",
+        ),
+        ("update simplebank.accounts set spent = -1".to_owned(), "23514", "accounts_spent_check"),
         (
             "update simplebank.accounts set transfer_limit = 0".to_owned(),
             "23514",
