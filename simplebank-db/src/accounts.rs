@@ -1,4 +1,7 @@
 //! The table `accounts`.
+//!
+//! What is written into a column of a domain is cast to the type below it: the macros then check the argument, and the driver
+//! needs to ask the server nothing about the domain.
 
 use simplebank_core::{
     Account, AccountId, Amount, Balance, UserId,
@@ -27,7 +30,7 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error> {
         r#"
         insert into simplebank.accounts
             (id, kind, owner_id, currency, overdraft_limit, status, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7)
+        values ($1, $2::text, $3, $4::text, $5::bigint, $6::text, $7)
         "#,
         account.id.as_uuid(),
         kind,
@@ -301,7 +304,11 @@ pub async fn audit(
 /// Whatever the database answers.
 pub async fn set_limits(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error> {
     sqlx::query!(
-        "update simplebank.accounts set overdraft_limit = $2, transfer_limit = $3, daily_limit = $4 where id = $1",
+        r#"
+        update simplebank.accounts
+        set overdraft_limit = $2::bigint, transfer_limit = $3::bigint, daily_limit = $4::bigint
+        where id = $1
+        "#,
         account.id.as_uuid(),
         account.overdraft_limit.minor(),
         account.limits.per_transfer.map(Amount::minor),
@@ -319,7 +326,7 @@ pub async fn set_limits(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error>
 /// Whatever the database answers.
 pub async fn set_status(tx: &mut Tx<'_>, id: AccountId, status: Status) -> Result<(), Error> {
     sqlx::query!(
-        "update simplebank.accounts set status = $2 where id = $1",
+        "update simplebank.accounts set status = $2::text where id = $1",
         id.as_uuid(),
         status.as_str(),
     )

@@ -32,7 +32,7 @@ pub async fn ensure(
     sqlx::query!(
         r#"
         insert into simplebank.accounts (id, kind, currency, created_at)
-        values ($1, 'cash', $2, $3)
+        values ($1, 'cash', $2::text, $3)
         on conflict (currency) where kind = 'cash' do nothing
         "#,
         id.as_uuid(),
