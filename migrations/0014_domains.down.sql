@@ -21,7 +21,6 @@ alter table simplebank.transfers
     add constraint transfers_description_check check (char_length(description) between 1 and 200),
     add constraint transfers_reference_check check (char_length(reference) between 1 and 64);
 
-drop trigger accounts_revision on simplebank.accounts;
 drop trigger accounts_identity on simplebank.accounts;
 drop trigger accounts_stay_closed on simplebank.accounts;
 alter table simplebank.accounts
@@ -46,10 +45,6 @@ alter table simplebank.accounts
     add constraint accounts_daily_limit_check check (daily_limit > 0),
     add constraint accounts_spent_check check ((spent_day is null) = (spent is null) and coalesce(spent >= 0, true)),
     add constraint accounts_balance_check check (kind <> 'customer' or balance - held >= -overdraft_limit);
-create trigger accounts_revision
-    before update on simplebank.accounts
-    for each row when (new.revision = old.revision)
-    execute function simplebank.renew_revision();
 create trigger accounts_identity
     before update of id, kind, owner_id, currency, created_at on simplebank.accounts
     for each statement execute function simplebank.refuse_rewriting();
