@@ -99,7 +99,7 @@ async fn trial(scale: Scale, commit: Commit) -> Report {
 
 async fn by_helper(db: &Db, level: Isolation, id: i64, defect: Defect) -> Result<(), Error> {
     db.transact(TxSpec::new("swallow", level), async |tx: &mut Tx<'_>| {
-        Ok(write(tx.connection(), id, defect).await?)
+        Ok(write(&mut tx.connection(), id, defect).await?)
     })
     .await
 }

@@ -328,7 +328,7 @@ struct Script {
 async fn perform(db: Db, begin: Begin, script: Script) {
     let outcome = match begin {
         Begin::Transact(spec) => {
-            db.transact(spec, async |tx| follow(tx.connection(), &script).await).await
+            db.transact(spec, async |tx| follow(&mut tx.connection(), &script).await).await
         }
         Begin::Plain(begin) => plain(&db, begin, &script).await,
         #[cfg(test)]

@@ -188,7 +188,11 @@ impl TxSpec {
             Access::ReadOnly => "read only",
             Access::ReadOnlyDeferrable => "read only, deferrable",
         };
-        let mut sql = format!("begin isolation level {isolation}, {access}");
+        let mut sql = match (session, self.isolation, self.access) {
+            // What a transaction is there if nothing else is said: the server has less to read and to set.
+            (Session::Ours, Isolation::ReadCommitted, Access::ReadWrite) => "begin".to_owned(),
+            _ => format!("begin isolation level {isolation}, {access}"),
+        };
         for (wanted, set) in self.timeouts(left).into_iter().zip(session.timeouts()) {
             if Some(wanted) != set {
                 let Timeout { name, ms } = wanted;
@@ -217,11 +221,13 @@ pub(crate) enum Session {
 }
 
 impl Session {
-    /// Sets the timeouts of [`TxSpec::new`], so that a transaction that keeps to them need not.
+    /// Sets what [`TxSpec::read_committed`] says, so that a transaction that keeps to it need not.
     pub(crate) fn ours_sql() -> String {
         let [statement, lock, idle] = Self::ours();
         let set = |Timeout { name, ms }: Timeout| format!("set {name} = {ms}");
-        [set(statement), set(lock), set(idle)].join("; ")
+        let isolation =
+            "set session characteristics as transaction isolation level read committed, read write";
+        [isolation.to_owned(), set(statement), set(lock), set(idle)].join("; ")
     }
 
     fn ours() -> [Timeout; 3] {

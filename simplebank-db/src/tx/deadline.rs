@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::Poll,
     time::Duration,
 };
@@ -25,10 +25,9 @@ impl Deadline {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// What `future` returns, or `None` if it is not ready in time: it is dropped then.
-    pub(super) async fn wait_for<F: Future>(&mut self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        poll_fn(|context| match future.as_mut().poll(context) {
+    /// What `future` returns, or `None` if it is not ready in time. It is pinned where it is: moved in here it would be there twice.
+    pub(super) async fn wait_for<F: Future + Unpin>(&mut self, mut future: F) -> Option<F::Output> {
+        poll_fn(|context| match Pin::new(&mut future).poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => self.timer.as_mut().poll(context).map(|()| None),
         })

@@ -32,7 +32,8 @@
 //!
 //! 1. It takes a connection from the pool and sends BEGIN with the settings of the [`TxSpec`]: one round trip.
 //! 2. The body runs. An error rolls the transaction back, explicitly, so that its locks are free before anything else happens.
-//! 3. COMMIT is sent together with a statement that a failed transaction refuses: one round trip.
+//! 3. COMMIT is sent: one round trip. Where a statement has failed, was not awaited to its end, or may have been anything,
+//!    it is sent together with a statement that a failed transaction refuses.
 //! 4. 40001 and 40P01, from a statement or from COMMIT, and a connection lost before COMMIT run the body again, after a pause
 //!    of random length that grows with the attempts and with the crowd: at most [`attempts_max`](TxSpec::attempts_max) times and
 //!    not beyond the [`deadline`](TxSpec::deadline). Nothing else is run again.
@@ -167,6 +168,7 @@
 //! Each call is a `tracing` span called `transaction`, with its name; [`observe`](crate::observe) lists the metrics.
 
 mod after_commit;
+mod connection;
 mod deadline;
 mod open;
 mod savepoint;
@@ -180,6 +182,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 pub(crate) use self::transact::Settled;
 pub use self::{
     after_commit::AfterCommit,
+    connection::TxConnection,
     open::Kept,
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
@@ -190,6 +193,8 @@ use crate::TxSpec;
 /// An open transaction: [`Db::transact`](crate::Db::transact)'s own, or a caller's.
 pub struct Tx<'c> {
     connection: &'c mut PgConnection,
+    /// It may have failed, or been ended, without our knowing.
+    is_in_doubt: bool,
     after_commit: AfterCommit,
     /// A savepoint is under way, or was dropped under way.
     is_torn: bool,
@@ -205,7 +210,13 @@ impl fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     fn new(connection: &'c mut PgConnection) -> Self {
-        Self { connection, after_commit: AfterCommit::default(), is_torn: false, depth: 0 }
+        Self {
+            connection,
+            is_in_doubt: false,
+            after_commit: AfterCommit::default(),
+            is_torn: false,
+            depth: 0,
+        }
     }
 
     /// Joins a transaction that the caller has begun with sqlx and will end: what is done through the result commits or
@@ -217,14 +228,16 @@ impl<'c> Tx<'c> {
         Self::new(transaction)
     }
 
-    /// The connection inside the transaction, for the caller's own statements.
+    /// The connection inside the transaction, for the caller's own statements: `query.execute(tx.connection())`. A function
+    /// that wants a `&mut PgConnection` is given `&mut tx.connection()`, which costs the end of the transaction a little more:
+    /// see [`TxConnection`].
     ///
     /// Don't begin, commit or roll back on it: not with SQL of your own, which ends in [`Error::Ended`] with your changes
     /// committed or not, and rather not with sqlx's nested `begin`, which is a savepoint but, dropped before the server has
     /// answered, rolls back the whole transaction and lets what follows commit by itself (sqlx 0.9.0). For a part that may fail
     /// there is [`savepoint`](Self::savepoint).
-    pub fn connection(&mut self) -> &mut PgConnection {
-        self.connection
+    pub fn connection(&mut self) -> TxConnection<'_> {
+        TxConnection::new(self.connection, &mut self.is_in_doubt)
     }
 
     /// Registers what is to happen once, after the commit that counts: `hook` runs when the server has acknowledged it, or when

@@ -2,7 +2,9 @@
 
 use std::{
     ops::DerefMut as _,
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::TryStreamExt as _;
@@ -12,7 +14,7 @@ use sqlx::{
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
-use crate::{Db, Error, counter::Counted, error::NotCommitted, observe};
+use crate::{Db, Error, counter::Counted, error::NotCommitted, observe, spec::Session};
 
 /// Checks that the transaction has not failed, commits it and begins an empty one.
 ///
@@ -31,6 +33,8 @@ pub(super) struct Lease<'k> {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     certainty: Certainty,
+    /// The pool has just talked to the server through it.
+    is_tested: bool,
     kept: Option<&'k Kept>,
     _in_use: Counted,
 }
@@ -66,28 +70,60 @@ pub(super) struct Open<'c> {
 
 impl<'k> Lease<'k> {
     /// Takes the connection that is kept, or one from the pool.
+    ///
+    /// The pool tests a connection before it hands it out, with a round trip. One of our own pool's, which has no hooks besides,
+    /// is taken without: BEGIN is test enough, and where it fails, [`tested`](Self::tested) finds another.
     pub(super) async fn acquire(
         db: &Db,
         kept: Option<&'k Kept>,
         name: &'static str,
         deadline: &mut Deadline,
     ) -> Result<Self, Error> {
+        let untested = kept.and_then(|kept| kept.lock().take()).or_else(|| match db.session {
+            Session::Ours => db.pool.try_acquire(),
+            Session::Unknown => None,
+        });
+        match untested {
+            Some(connection) => {
+                observe::pool_wait(name, Duration::ZERO);
+                Ok(Self::new(db, kept, connection, false))
+            }
+            // Boxed, so that a call is not as large as what it seldom does.
+            None => Box::pin(Self::tested(db, kept, name, deadline)).await,
+        }
+    }
+
+    /// Takes a connection from the pool through which it has just talked to the server.
+    pub(super) async fn tested(
+        db: &Db,
+        kept: Option<&'k Kept>,
+        name: &'static str,
+        deadline: &mut Deadline,
+    ) -> Result<Self, Error> {
         let asked_at = Instant::now();
-        let connection = match kept.and_then(|kept| kept.lock().take()) {
-            Some(connection) => connection,
-            None => match deadline.wait_for(db.pool.acquire()).await {
-                Some(Ok(connection)) => connection,
-                Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
-                Some(Err(error)) => return Err(error.into()),
-            },
+        let connection = match deadline.wait_for(pin!(db.pool.acquire())).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
+            Some(Err(error)) => return Err(error.into()),
         };
         observe::pool_wait(name, asked_at.elapsed());
-        Ok(Self {
-            connection: Some(connection),
-            certainty: Certainty::Clean,
-            kept,
-            _in_use: Counted::one_more(&db.in_use),
-        })
+        Ok(Self::new(db, kept, connection, true))
+    }
+
+    fn new(
+        db: &Db,
+        kept: Option<&'k Kept>,
+        connection: PoolConnection<Postgres>,
+        is_tested: bool,
+    ) -> Self {
+        let certainty = Certainty::Clean;
+        let _in_use = Counted::one_more(&db.in_use);
+        Self { connection: Some(connection), certainty, is_tested, kept, _in_use }
+    }
+
+    /// Whether the server has just been talked to through it.
+    pub(super) const fn is_tested(&self) -> bool {
+        self.is_tested
     }
 
     /// Begins with these statements; one round trip.
@@ -131,19 +167,36 @@ impl Open<'_> {
         deadline: &mut Deadline,
     ) -> Result<u64, Error> {
         let statement = sqlx::query(sql).bind(parameter).execute(&mut *self.transaction);
-        let answer = deadline.wait_for(statement).await;
+        let answer = deadline.wait_for(pin!(statement)).await;
         Ok(answer.ok_or_else(|| Error::Unavailable(silence()))??.rows_affected())
     }
 
     /// Fails if a statement of the transaction has failed.
     pub(super) async fn check(&mut self, deadline: &mut Deadline) -> Result<(), Error> {
         let check = sqlx::raw_sql(CHECK).execute(&mut *self.transaction);
-        deadline.wait_for(check).await.ok_or_else(|| Error::Unavailable(silence()))??;
+        deadline.wait_for(pin!(check)).await.ok_or_else(|| Error::Unavailable(silence()))??;
         Ok(())
     }
 
-    /// Commits; one round trip.
-    pub(super) async fn commit(mut self, deadline: &mut Deadline) -> Result<(), NotCommitted> {
+    /// Commits a transaction that is known to be open and not to have failed; one round trip.
+    pub(super) async fn commit(self, deadline: &mut Deadline) -> Result<(), NotCommitted> {
+        let Self { transaction, certainty } = self;
+        let Some(answer) = deadline.wait_for(pin!(transaction.commit())).await else {
+            return Err(NotCommitted::Unknown(silence()));
+        };
+        let committed = answer.map_err(Error::of_commit);
+        // A COMMIT that is refused has ended the transaction, too: the ROLLBACK that sqlx sends along finds nothing.
+        if !matches!(committed, Err(NotCommitted::Unknown(_))) {
+            *certainty = Certainty::Clean;
+        }
+        committed
+    }
+
+    /// Commits unless the transaction has failed or is not there any more; one round trip.
+    pub(super) async fn commit_if_whole(
+        mut self,
+        deadline: &mut Deadline,
+    ) -> Result<(), NotCommitted> {
         let transaction = &mut *self.transaction;
         let counted = async {
             let mut answers = sqlx::raw_sql(COMMIT).execute_many(transaction);
@@ -153,7 +206,7 @@ impl Open<'_> {
             }
             Ok(count)
         };
-        let Some(answer) = deadline.wait_for(counted).await else {
+        let Some(answer) = deadline.wait_for(pin!(counted)).await else {
             return Err(NotCommitted::Unknown(silence()));
         };
         match answer.map_err(Error::of_commit) {
@@ -177,7 +230,7 @@ impl Open<'_> {
     /// Frees the locks before anything else happens. Where that can't be done, closing the connection does it.
     pub(super) async fn roll_back(self, deadline: &mut Deadline) {
         let Self { transaction, certainty } = self;
-        match deadline.wait_for(transaction.rollback()).await {
+        match deadline.wait_for(pin!(transaction.rollback())).await {
             Some(Ok(())) => *certainty = Certainty::Clean,
             Some(Err(error)) => tracing::debug!(%error, "rollback failed"),
             None => tracing::debug!("no answer to rollback"),

@@ -1,5 +1,7 @@
 //! A part of a transaction that may fail by itself.
 
+use std::mem;
+
 use sqlx::AssertSqlSafe;
 
 use super::{Body, BodyError, Tx};
@@ -60,7 +62,8 @@ impl Tx<'_> {
         self.is_torn = true;
         let mut inner = Tx { depth: self.depth + 1, ..Tx::new(&mut *self.connection) };
         let outcome = body(&mut inner).await;
-        let Tx { after_commit, is_torn, .. } = inner;
+        let Tx { after_commit, is_torn, is_in_doubt, .. } = inner;
+        self.is_in_doubt |= is_in_doubt;
         let outcome = match outcome {
             Ok(_) if is_torn => Err(Error::Torn.into()),
             // RELEASE is refused in a failed transaction, unlike COMMIT.
@@ -80,7 +83,9 @@ impl Tx<'_> {
     }
 
     async fn run(&mut self, sql: String) -> Result<(), Error> {
+        let was_in_doubt = mem::replace(&mut self.is_in_doubt, true);
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *self.connection).await?;
+        self.is_in_doubt = was_in_doubt;
         Ok(())
     }
 }

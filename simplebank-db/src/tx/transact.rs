@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     marker::PhantomData,
-    pin::Pin,
+    pin::{Pin, pin},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span};
 use super::{
     AfterCommit, Body, BodyError, Tx,
     deadline::Deadline,
-    open::{Kept, Lease},
+    open::{Kept, Lease, Open},
     unknown::Marker,
 };
 use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
@@ -232,7 +232,7 @@ where
                 Err(Ended::Late) => return Err(Error::DeadlinePassed { attempts, last }.into()),
                 Err(Ended::Failed(error)) => error,
                 Err(Ended::Unknown(unknown)) => {
-                    let settled = self.settle(unknown, give_up_at).await;
+                    let settled = Box::pin(self.settle(unknown, give_up_at)).await;
                     observed.unknown(&settled);
                     match settled {
                         Settled::Committed(value) => return Ok(value),
@@ -276,12 +276,33 @@ where
         if let Some(marker) = mark_first {
             begin.push_str(&marker.sql());
         }
-        let mut lease = Lease::acquire(self.db, self.kept, self.spec.name(), &mut deadline).await?;
-        let mut open = lease.begin(begin, &mut deadline).await?;
+        let name = self.spec.name();
+        let mut lease = Lease::acquire(self.db, self.kept, name, &mut deadline).await?;
+        loop {
+            let is_tested = lease.is_tested();
+            match lease.begin(begin.clone(), &mut deadline).await {
+                Ok(open) => return self.in_transaction(open, marker, mark_last, deadline).await,
+                // It was dead already, and nothing has been tried yet.
+                Err(Error::Unavailable(_)) if !is_tested && !deadline.time_left().is_zero() => {}
+                Err(error) => return Err(error.into()),
+            }
+            drop(lease);
+            lease = Lease::tested(self.db, self.kept, name, &mut deadline).await?;
+        }
+    }
+
+    async fn in_transaction(
+        &self,
+        mut open: Open<'_>,
+        marker: Option<Marker>,
+        mark_last: Option<Marker>,
+        mut deadline: Deadline,
+    ) -> Result<T, Ended<E>> {
         let mut tx = Tx::new(open.connection());
-        let Some(outcome) = deadline.wait_for((self.body)(&mut tx)).await else {
+        let Some(outcome) = deadline.wait_for(pin!((self.body)(&mut tx))).await else {
             return Err(Ended::Late);
         };
+        let is_in_doubt = tx.is_in_doubt;
         let left = tx.leave();
         let (value, after_commit) = match outcome.and_then(|value| Ok((value, left?))) {
             Ok(done) => done,
@@ -299,7 +320,11 @@ where
             open.roll_back(&mut deadline).await;
             return Err(Ended::Failed(error));
         }
-        match open.commit(&mut deadline).await {
+        let committed = match is_in_doubt {
+            false => open.commit(&mut deadline).await,
+            true => open.commit_if_whole(&mut deadline).await,
+        };
+        match committed {
             Ok(()) => {
                 after_commit.run();
                 Ok(value)

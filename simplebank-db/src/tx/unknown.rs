@@ -8,7 +8,7 @@
 //!
 //! A server that has not noticed the broken connection holds the lock on. After [`PATIENCE`] its session is ended.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use super::{
     BodyError, Tx,
@@ -63,7 +63,7 @@ impl Marker {
         let begin = TxSpec::read_committed(spec.name())
             .lock_timeout(PATIENCE)
             .begin_sql(db.session, deadline.time_left());
-        let mut lease = Lease::acquire(db, None, spec.name(), deadline).await?;
+        let mut lease = Lease::tested(db, None, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
         if let Err(error) = open.execute(LOCK, self.0, deadline).await {
             open.roll_back(deadline).await;
@@ -73,7 +73,7 @@ impl Marker {
             return Err(error.into());
         }
         let mut tx = Tx::new(open.connection());
-        let Some(answer) = deadline.wait_for(question.ask(&mut tx)).await else {
+        let Some(answer) = deadline.wait_for(pin!(question.ask(&mut tx))).await else {
             return Err(Error::Unavailable(silence()).into());
         };
         let is_whole = tx.leave().map(drop);

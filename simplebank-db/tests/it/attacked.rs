@@ -77,7 +77,8 @@ async fn the_answer_to_something_else_is_not_taken_for_that_of_commit() {
     let told = database.db().transact(SPEC, async |tx| {
         write(tx, 1).await?;
         let copy = "copy (select generate_series(1, 100000)) to stdout";
-        let mut rows = tx.connection().copy_out_raw(copy).await?;
+        let mut connection = tx.connection();
+        let mut rows = connection.copy_out_raw(copy).await?;
         rows.try_next().await?;
         drop(rows);
         tx.connection().ping().await?;
@@ -94,7 +95,8 @@ async fn a_copy_that_is_dropped_poisons_no_connection() {
     let db = narrow(&database.url()).await;
     for polls in (1..=8).cycle().take(120) {
         let copying = db.transact(SPEC, async |tx| {
-            let mut copy = tx.connection().copy_in_raw("copy notes from stdin").await?;
+            let mut connection = tx.connection();
+            let mut copy = connection.copy_in_raw("copy notes from stdin").await?;
             copy.send(&b"2\\tcopied\\n"[..]).await?;
             copy.abort("enough").await?;
             Ok::<_, Error>(())

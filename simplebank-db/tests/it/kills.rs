@@ -1,10 +1,12 @@
 //! The fault kit: backends and servers that are killed.
 
+use futures_util::future::join_all;
 use simplebank_db::{
-    PoolOptions,
+    Error, PoolOptions, TxSpec,
     testing::{Proxy, TestCluster, TestDatabase, ThrowawayCluster, kill_backend, kill_backends},
 };
 use sqlx::{Connection as _, PgConnection};
+use tokio::sync::Barrier;
 
 use crate::{database_with_notes, notes};
 
@@ -62,4 +64,38 @@ async fn a_killed_cluster_rises_again_with_what_was_committed_and_no_more() {
     let log = std::fs::read_to_string(cluster.cluster().directory().join("log")).unwrap();
     assert!(log.contains("automatic recovery in progress"), "{log}");
     assert!(!log.contains("shutdown request"), "the server was asked, not killed: {log}");
+}
+
+/// A transaction takes a connection as it is, without the pool's test of it: its BEGIN is the test, and a connection that is
+/// dead is not an attempt that has failed.
+#[tokio::test]
+async fn connections_that_died_while_nobody_had_them_cost_no_attempt() {
+    let (database, owner) = database_with_notes().await;
+    let db = database.db();
+    let spec = TxSpec::read_committed("test").attempts_max(1);
+    for round in 0..3 {
+        let meet = Barrier::new(4);
+        let warm = (0..4).map(|_| async {
+            db.transact(spec, async |_| {
+                meet.wait().await;
+                Ok::<_, Error>(())
+            })
+            .await
+        });
+        join_all(warm).await.into_iter().collect::<Result<(), _>>().unwrap();
+        kill_backends(&owner).await.unwrap();
+        for id in 0..4 {
+            let id = round * 4 + id;
+            db.transact(spec, async |tx| {
+                sqlx::query("insert into notes values ($1, 'x')")
+                    .bind(id)
+                    .execute(tx.connection())
+                    .await?;
+                Ok::<_, Error>(())
+            })
+            .await
+            .unwrap();
+        }
+    }
+    assert_eq!(notes(&owner).await.len(), 12);
 }

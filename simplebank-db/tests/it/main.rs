@@ -3,6 +3,7 @@
 
 mod attacked;
 mod cancel;
+mod doubt;
 mod faults;
 mod kills;
 mod migrations;

@@ -5,6 +5,7 @@ use simplebank_db::{
     Error, PoolOptions, TxSpec,
     testing::{Fault, Proxy, Strike, TestDatabase},
 };
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn attempts_retries_unknown_outcomes_and_times_are_told_by_name() {
@@ -28,7 +29,15 @@ async fn attempts_retries_unknown_outcomes_and_times_are_told_by_name() {
     let refused = db.transact(spec, async |_| Err::<(), _>(Error::NotPostgres)).await;
     assert!(refused.is_err());
     drop(std::future::IntoFuture::into_future(db.transact(spec, async |_| Ok::<_, Error>(()))));
-    simplebank_db::testing::drop_after(1, db.transact(spec, async |_| Ok::<_, Error>(()))).await;
+    let is_begun = Notify::new();
+    let dropped = db.transact(spec, async |_| {
+        is_begun.notify_one();
+        std::future::pending::<Result<(), Error>>().await
+    });
+    tokio::select! {
+        outcome = async { dropped.await } => panic!("{outcome:?}"),
+        () = is_begun.notified() => {}
+    }
 
     let mut told: Vec<String> = Vec::new();
     for (key, _, _, value) in snapshotter.snapshot().into_vec() {
@@ -47,7 +56,7 @@ async fn attempts_retries_unknown_outcomes_and_times_are_told_by_name() {
         told,
         [
             "simplebank_tx_attempts_total name=observed 5",
-            "simplebank_tx_pool_wait_seconds name=observed 5 times",
+            "simplebank_tx_pool_wait_seconds name=observed 6 times",
             "simplebank_tx_retries_total name=observed sqlstate=40001 1",
             "simplebank_tx_retries_total name=observed sqlstate=connection 1",
             "simplebank_tx_seconds name=observed outcome=dropped 1 times",

@@ -330,8 +330,9 @@ async fn a_savepoint_of_sqlx_inside_the_transaction_ends_only_itself() {
     let undone = database
         .db()
         .transact(TxSpec::read_committed("test"), async |tx| {
+            let mut connection = tx.connection();
             #[expect(clippy::disallowed_methods, reason = "what an embedder may do")]
-            let mut savepoint = tx.connection().begin().await?;
+            let mut savepoint = connection.begin().await?;
             sqlx::raw_sql("insert into notes values (1, 'inner')").execute(&mut *savepoint).await?;
             savepoint.commit().await?;
             Err::<(), _>(Refused::SoldOut)
@@ -344,8 +345,9 @@ async fn a_savepoint_of_sqlx_inside_the_transaction_ends_only_itself() {
         .db()
         .transact(TxSpec::read_committed("test"), async |tx| {
             write(tx, 1, "outer").await?;
+            let mut connection = tx.connection();
             #[expect(clippy::disallowed_methods, reason = "what an embedder may do")]
-            let mut savepoint = tx.connection().begin().await?;
+            let mut savepoint = connection.begin().await?;
             assert!(sqlx::raw_sql("select 1 / 0").execute(&mut *savepoint).await.is_err());
             savepoint.rollback().await?;
             write(tx, 2, "outer").await
