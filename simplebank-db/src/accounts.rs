@@ -7,7 +7,7 @@ use simplebank_core::{
     Account, AccountId, Amount, Balance, UserId,
     account::{Owner, Status},
 };
-
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::{
@@ -143,7 +143,10 @@ pub async fn locked_elsewhere(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<
 /// # Errors
 ///
 /// Whatever the database answers.
-pub async fn find_all(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+pub async fn find_all(
+    executor: impl PgExecutor<'_>,
+    ids: &[AccountId],
+) -> Result<Vec<Account>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
     let rows = sqlx::query_as!(
         AccountRow,
@@ -157,7 +160,7 @@ pub async fn find_all(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<Account>
         "#,
         &ids,
     )
-    .fetch_all(tx.connection())
+    .fetch_all(executor)
     .await?;
     rows.into_iter().map(Account::try_from).collect()
 }

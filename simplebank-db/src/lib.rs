@@ -176,7 +176,7 @@ fn connect_options(url: &str) -> Result<PgConnectOptions, Error> {
 
 /// Makes a fresh connection one of [`Session::Ours`].
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let sql = format!("{SET_ROLE}; {}", Session::ours_sql());
+    let sql = format!("{SET_ROLE}; {}", TxSpec::read_committed("").session_sql());
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 

@@ -64,6 +64,11 @@ impl Drop for Observed {
     }
 }
 
+/// What a call of this name happens in.
+pub(crate) fn span(name: &'static str) -> Span {
+    tracing::debug_span!("transaction", name, attempts = tracing::field::Empty)
+}
+
 pub(crate) fn pool_wait(name: &'static str, wait: Duration) {
     histogram!("simplebank_tx_pool_wait_seconds", "name" => name).record(wait);
 }

@@ -1,15 +1,16 @@
 //! The road that money takes through the tables `accounts`, `transfers`, `entries` and `idempotency`: one statement for any
 //! number of orders.
 //!
-//! [`write()`] calls `simplebank.post`, which the migrations bring: it locks the accounts that the caller's decision rests on,
-//! sees that they are still what they were and that none of the keys has been answered, and stores transfers, entries,
-//! balances and answers; or, if anything has changed, nothing at all. So who remembers the accounts needs one statement for a
-//! batch, whatever its size, and who doesn't reads them first, with [`accounts::lock_all`](crate::accounts::lock_all).
+//! [`write()`] calls `simplebank.post`, which the migrations bring: it stores transfers, entries, balances and answers, onto
+//! accounts that are still what the caller's decision rests on; or, if one of them has changed or one of the keys has been
+//! answered, nothing at all. So who knows the accounts needs one statement for a batch, whatever its size, and who has locked them
+//! ([`accounts::lock_all`](crate::accounts::lock_all)) is never refused for that reason.
 
 use simplebank_core::{
     Account, Amount, TransferId,
     transfer::{Entry, Posting, Transfer},
 };
+use sqlx::PgExecutor;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -22,11 +23,11 @@ use crate::{
 /// What a batch writes, and what it rests on.
 #[derive(Clone, Debug, Default)]
 pub struct Batch<'a> {
-    /// The accounts on which the decision rests, as it saw them.
-    pub seen: Vec<&'a Account>,
-    /// Those of them that change, as they are from now on.
-    pub changed: Vec<&'a Account>,
-    /// What marks them from now on: drawn at random, since an account's revision must differ after each change.
+    /// Accounts on which the decision rests and that do not change, as it saw them, unless they are locked.
+    pub still: Vec<&'a Account>,
+    /// The accounts that change, in ascending order of their ids.
+    pub changes: Vec<Change<'a>>,
+    /// What marks those from now on: drawn at random, since an account's revision must differ after each change.
     pub new_revision: i64,
     /// What moves.
     pub postings: Vec<&'a Posting>,
@@ -34,55 +35,76 @@ pub struct Batch<'a> {
     pub records: &'a [Record],
 }
 
-/// Stores a batch, all at `now`; or, if an account has changed since it was seen, or one of the keys has been answered,
-/// nothing: then the result is false, and the accounts that were seen are locked.
+/// An account that changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// As the decision saw it.
+    pub seen: &'a Account,
+    /// As it is from now on.
+    pub current: &'a Account,
+}
+
+/// Stores a batch, all at `now`, or nothing of it.
 ///
 /// # Errors
 ///
-/// [`Error::Constraint`] with [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey) when somebody else was
-/// answering one of the keys at the same time: a second attempt finds that answer. [`Error::Overload`] when a lock is not to be
-/// had in time.
+/// - [`Error::Serialization`] when an account has changed since it was seen.
+/// - [`Error::Constraint`] with [`Constraint::IdempotencyKey`](crate::Constraint::IdempotencyKey) when one of the keys has been
+///   answered: a second attempt finds that answer.
+/// - [`Error::Overload`] when a lock is not to be had in time.
+pub async fn write(tx: &mut Tx<'_>, batch: &Batch<'_>, now: OffsetDateTime) -> Result<(), Error> {
+    Ok(store(tx.connection(), batch, now).await?)
+}
+
 #[expect(
     clippy::as_conversions,
     reason = "how `query!` is told that an array holds nulls; it converts nothing"
 )]
-pub async fn write(tx: &mut Tx<'_>, batch: &Batch<'_>, now: OffsetDateTime) -> Result<bool, Error> {
-    let seen_ids: Vec<Uuid> = batch.seen.iter().map(|account| account.id.as_uuid()).collect();
-    let seen_revisions: Vec<i64> = batch.seen.iter().map(|account| account.revision).collect();
-    let c = AccountColumns::from(&*batch.changed);
+pub(crate) async fn store(
+    executor: impl PgExecutor<'_>,
+    batch: &Batch<'_>,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let still_ids: Vec<Uuid> = batch.still.iter().map(|account| account.id.as_uuid()).collect();
+    let still_revisions: Vec<i64> = batch.still.iter().map(|account| account.revision).collect();
+    let e = EntryColumns::from(&*batch.postings);
+    let c = AccountColumns::new(&batch.changes, &e);
     let t = TransferColumns::from(&*batch.postings);
     let r = RecordColumns::from(batch.records);
-    let is_written = sqlx::query_scalar!(
+    let post = sqlx::query_scalar!(
         r#"
         select simplebank.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                               $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33) as "is_written!"
+                               $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36) as "is_written!"
         "#,
         now,
         batch.new_revision,
-        &seen_ids,
-        &seen_revisions,
+        &still_ids,
+        &still_revisions,
         &c.ids,
+        &c.revisions,
         &c.balances,
         &c.versions,
         &c.held,
         &c.spent_days as &[Option<Date>],
         &c.spent as &[Option<i64>],
         &c.spent_allowed as &[Option<i64>],
+        &c.first_entries as &[Option<i32>],
         &t.ids,
         &t.kinds as &[&str],
-        &t.from_account_ids,
-        &t.to_account_ids,
         &t.amounts,
         &t.currencies as &[&str],
         &t.created_by,
-        &t.from_versions,
-        &t.from_balances,
-        &t.to_versions,
-        &t.to_balances,
+        &e.of_from,
+        &e.of_to,
         &t.descriptions as &[Option<String>],
         &t.references as &[Option<String>],
         &t.hold_ids as &[Option<Uuid>],
         &t.reverses_ids as &[Option<Uuid>],
+        &e.account_ids,
+        &e.versions,
+        &e.transfers,
+        &e.amounts,
+        &e.balances,
         &r.owner_ids,
         &r.keys,
         &r.content_hashes,
@@ -91,32 +113,82 @@ pub async fn write(tx: &mut Tx<'_>, batch: &Batch<'_>, now: OffsetDateTime) -> R
         &r.rejection_codes as &[Option<String>],
         &r.rejection_subject_ids as &[Option<Uuid>],
     );
-    Ok(is_written.fetch_one(tx.connection()).await?)
+    post.fetch_one(executor).await?;
+    Ok(())
+}
+
+/// Entries in ascending order of account and version; places among them count from 1, as PostgreSQL does.
+#[derive(Default)]
+struct EntryColumns {
+    account_ids: Vec<Uuid>,
+    versions: Vec<i64>,
+    /// The place of the transfer.
+    transfers: Vec<i32>,
+    amounts: Vec<i64>,
+    balances: Vec<i64>,
+    /// For each transfer, where the entry of who pays is, and of who is paid.
+    of_from: Vec<i32>,
+    of_to: Vec<i32>,
+}
+
+impl From<&[&Posting]> for EntryColumns {
+    fn from(postings: &[&Posting]) -> Self {
+        let mut entries: Vec<(&Entry, i32, bool)> = Vec::with_capacity(postings.len() * 2);
+        for (transfer, posting) in (1..).zip(postings) {
+            entries.push((posting.from_entry(), transfer, true));
+            entries.push((posting.to_entry(), transfer, false));
+        }
+        entries.sort_unstable_by_key(|(entry, ..)| (entry.account_id, entry.version));
+        let mut columns = Self::default();
+        let mut sides = Vec::with_capacity(entries.len());
+        for (place, (entry, transfer, is_from)) in (1..).zip(entries) {
+            columns.account_ids.push(entry.account_id.as_uuid());
+            columns.versions.push(entry.version);
+            columns.transfers.push(transfer);
+            columns.amounts.push(entry.amount.minor());
+            columns.balances.push(entry.balance_after.minor());
+            sides.push((transfer, is_from, place));
+        }
+        sides.sort_unstable();
+        for (_, is_from, place) in sides {
+            if is_from { columns.of_from.push(place) } else { columns.of_to.push(place) }
+        }
+        columns
+    }
 }
 
 #[derive(Default)]
 struct AccountColumns {
     ids: Vec<Uuid>,
+    revisions: Vec<i64>,
     balances: Vec<i64>,
     versions: Vec<i64>,
     held: Vec<i64>,
     spent_days: Vec<Option<Date>>,
     spent: Vec<Option<i64>>,
     spent_allowed: Vec<Option<i64>>,
+    first_entries: Vec<Option<i32>>,
 }
 
-impl From<&[&Account]> for AccountColumns {
-    fn from(accounts: &[&Account]) -> Self {
+impl AccountColumns {
+    fn new(changes: &[Change<'_>], entries: &EntryColumns) -> Self {
         let mut columns = Self::default();
-        for account in accounts {
-            columns.ids.push(account.id.as_uuid());
-            columns.balances.push(account.balance.minor());
-            columns.versions.push(account.version);
-            columns.held.push(account.held.minor());
-            columns.spent_days.push(account.spent.map(|spent| spent.day));
-            columns.spent.push(account.spent.map(|spent| spent.amount.minor()));
-            let allowed = account.spent.and_then(|spent| spent.allowed);
+        // Both are in ascending order of accounts.
+        let mut rest = (1..).zip(&entries.account_ids).peekable();
+        for Change { seen, current } in changes {
+            let id = current.id.as_uuid();
+            columns.ids.push(id);
+            columns.revisions.push(seen.revision);
+            columns.balances.push(current.balance.minor());
+            columns.versions.push(current.version);
+            columns.held.push(current.held.minor());
+            columns.spent_days.push(current.spent.map(|spent| spent.day));
+            columns.spent.push(current.spent.map(|spent| spent.amount.minor()));
+            let allowed = current.spent.and_then(|spent| spent.allowed);
             columns.spent_allowed.push(allowed.map(Amount::minor));
+            while rest.next_if(|(_, other)| **other < id).is_some() {}
+            let first = rest.peek().filter(|(_, other)| **other == id);
+            columns.first_entries.push(first.map(|(place, _)| *place));
         }
         columns
     }
@@ -126,15 +198,9 @@ impl From<&[&Account]> for AccountColumns {
 struct TransferColumns {
     ids: Vec<Uuid>,
     kinds: Vec<&'static str>,
-    from_account_ids: Vec<Uuid>,
-    to_account_ids: Vec<Uuid>,
     amounts: Vec<i64>,
     currencies: Vec<&'static str>,
     created_by: Vec<Uuid>,
-    from_versions: Vec<i64>,
-    from_balances: Vec<i64>,
-    to_versions: Vec<i64>,
-    to_balances: Vec<i64>,
     descriptions: Vec<Option<String>>,
     references: Vec<Option<String>>,
     hold_ids: Vec<Option<Uuid>>,
@@ -148,15 +214,9 @@ impl From<&[&Posting]> for TransferColumns {
             let transfer = posting.transfer();
             columns.ids.push(transfer.id.as_uuid());
             columns.kinds.push(transfer.kind.as_str());
-            columns.from_account_ids.push(transfer.from_account_id.as_uuid());
-            columns.to_account_ids.push(transfer.to_account_id.as_uuid());
             columns.amounts.push(transfer.amount.minor());
             columns.currencies.push(transfer.currency.code());
             columns.created_by.push(transfer.created_by.as_uuid());
-            columns.from_versions.push(posting.from_entry().version);
-            columns.from_balances.push(posting.from_entry().balance_after.minor());
-            columns.to_versions.push(posting.to_entry().version);
-            columns.to_balances.push(posting.to_entry().balance_after.minor());
             let memo = &transfer.memo;
             columns.descriptions.push(memo.description.as_ref().map(ToString::to_string));
             columns.references.push(memo.reference.as_ref().map(ToString::to_string));

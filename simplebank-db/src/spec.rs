@@ -202,6 +202,17 @@ impl TxSpec {
         sql
     }
 
+    /// Sets a session to what the spec says, so that transactions of its kind need not: at READ COMMITTED, to read and write.
+    pub(crate) fn session_sql(&self) -> String {
+        let mut sql =
+            "set session characteristics as transaction isolation level read committed, read write"
+                .to_owned();
+        for Timeout { name, ms } in self.timeouts(Duration::MAX) {
+            let _ = write!(sql, "; set {name} = {ms}"); // writing to a String can't fail
+        }
+        sql
+    }
+
     fn timeouts(&self, left: Duration) -> [Timeout; 3] {
         [
             Timeout::within("statement_timeout", self.statement_timeout, left),
@@ -216,20 +227,11 @@ impl TxSpec {
 pub(crate) enum Session {
     /// Nothing: a pool of somebody else's.
     Unknown,
-    /// [`Session::ours_sql`] has been run.
+    /// It has been set to what [`TxSpec::read_committed`] says.
     Ours,
 }
 
 impl Session {
-    /// Sets what [`TxSpec::read_committed`] says, so that a transaction that keeps to it need not.
-    pub(crate) fn ours_sql() -> String {
-        let [statement, lock, idle] = Self::ours();
-        let set = |Timeout { name, ms }: Timeout| format!("set {name} = {ms}");
-        let isolation =
-            "set session characteristics as transaction isolation level read committed, read write";
-        [isolation.to_owned(), set(statement), set(lock), set(idle)].join("; ")
-    }
-
     fn ours() -> [Timeout; 3] {
         TxSpec::read_committed("").timeouts(Duration::MAX)
     }

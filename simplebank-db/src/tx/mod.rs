@@ -168,6 +168,7 @@
 //! Each call is a `tracing` span called `transaction`, with its name; [`observe`](crate::observe) lists the metrics.
 
 mod after_commit;
+mod alone;
 mod connection;
 mod deadline;
 mod open;
@@ -182,8 +183,8 @@ use sqlx::{PgConnection, Postgres, Transaction};
 pub(crate) use self::transact::Settled;
 pub use self::{
     after_commit::AfterCommit,
+    alone::{Alone, Doubt, Written},
     connection::TxConnection,
-    open::Kept,
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
 use crate::Error;

@@ -1,11 +1,6 @@
 //! A connection of the pool on which a transaction begins, runs and ends.
 
-use std::{
-    ops::DerefMut as _,
-    pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{ops::DerefMut as _, pin::pin, time::Duration};
 
 use futures_util::TryStreamExt as _;
 use sqlx::{
@@ -28,27 +23,14 @@ const COMMIT_STATEMENTS: u32 = 2;
 /// The check alone.
 const CHECK: &str = "set local idle_in_transaction_session_timeout = 0";
 
-/// A connection that is ours for one attempt. It returns to the pool, or to whoever keeps it, only if we know what it is doing.
-pub(super) struct Lease<'k> {
+/// A connection that is ours for one attempt. It returns to the pool only if we know what it is doing.
+pub(super) struct Lease {
     /// `None` only while it is dropped.
     connection: Option<PoolConnection<Postgres>>,
     certainty: Certainty,
     /// The pool has just talked to the server through it.
     is_tested: bool,
-    kept: Option<&'k Kept>,
     _in_use: Counted,
-}
-
-/// Keeps a connection between transactions that follow each other closely, one at a time: see [`Transact::on`](super::Transact::on).
-/// The pool has it back when this is dropped.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<Option<PoolConnection<Postgres>>>);
-
-impl Kept {
-    fn lock(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {
-        // It is only put and taken.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What we know of a connection. Nobody else may have it before we know that it is clean: who goes away in the middle closes it.
@@ -68,57 +50,42 @@ pub(super) struct Open<'c> {
     certainty: &'c mut Certainty,
 }
 
-impl<'k> Lease<'k> {
-    /// Takes the connection that is kept, or one from the pool.
+impl Lease {
+    /// Takes a connection from the pool.
     ///
     /// The pool tests a connection before it hands it out, with a round trip. One of our own pool's, which has no hooks besides,
     /// is taken without: BEGIN is test enough, and where it fails, [`tested`](Self::tested) finds another.
     pub(super) async fn acquire(
         db: &Db,
-        kept: Option<&'k Kept>,
         name: &'static str,
         deadline: &mut Deadline,
     ) -> Result<Self, Error> {
-        let untested = kept.and_then(|kept| kept.lock().take()).or_else(|| match db.session {
+        let untested = match db.session {
             Session::Ours => db.pool.try_acquire(),
             Session::Unknown => None,
-        });
+        };
         match untested {
             Some(connection) => {
                 observe::pool_wait(name, Duration::ZERO);
-                Ok(Self::new(db, kept, connection, false))
+                Ok(Self::new(db, connection, false))
             }
             // Boxed, so that a call is not as large as what it seldom does.
-            None => Box::pin(Self::tested(db, kept, name, deadline)).await,
+            None => Box::pin(Self::tested(db, name, deadline)).await,
         }
     }
 
     /// Takes a connection from the pool through which it has just talked to the server.
     pub(super) async fn tested(
         db: &Db,
-        kept: Option<&'k Kept>,
         name: &'static str,
         deadline: &mut Deadline,
     ) -> Result<Self, Error> {
-        let asked_at = Instant::now();
-        let connection = match deadline.wait_for(pin!(db.pool.acquire())).await {
-            Some(Ok(connection)) => connection,
-            Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
-            Some(Err(error)) => return Err(error.into()),
-        };
-        observe::pool_wait(name, asked_at.elapsed());
-        Ok(Self::new(db, kept, connection, true))
+        Ok(Self::new(db, tested(db, name, deadline).await?, true))
     }
 
-    fn new(
-        db: &Db,
-        kept: Option<&'k Kept>,
-        connection: PoolConnection<Postgres>,
-        is_tested: bool,
-    ) -> Self {
-        let certainty = Certainty::Clean;
-        let _in_use = Counted::one_more(&db.in_use);
-        Self { connection: Some(connection), certainty, is_tested, kept, _in_use }
+    fn new(db: &Db, connection: PoolConnection<Postgres>, is_tested: bool) -> Self {
+        let (certainty, _in_use) = (Certainty::Clean, Counted::one_more(&db.in_use));
+        Self { connection: Some(connection), certainty, is_tested, _in_use }
     }
 
     /// Whether the server has just been talked to through it.
@@ -143,15 +110,30 @@ impl<'k> Lease<'k> {
     }
 }
 
-impl Drop for Lease<'_> {
+impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        match (&self.certainty, self.kept) {
-            (Certainty::Uncertain, _) => drop(connection.detach()),
-            (Certainty::Clean, Some(kept)) => *kept.lock() = Some(connection),
-            (Certainty::Clean, None) => {}
+        match self.certainty {
+            Certainty::Uncertain => drop(connection.detach()),
+            Certainty::Clean => drop(connection),
         }
     }
+}
+
+/// A connection of the pool through which it has just talked to the server.
+pub(super) async fn tested(
+    db: &Db,
+    name: &'static str,
+    deadline: &mut Deadline,
+) -> Result<PoolConnection<Postgres>, Error> {
+    let asked_at = Instant::now();
+    let connection = match deadline.wait_for(pin!(db.pool.acquire())).await {
+        Some(Ok(connection)) => connection,
+        Some(Err(sqlx::Error::PoolTimedOut)) | None => return Err(db.no_connection()),
+        Some(Err(error)) => return Err(error.into()),
+    };
+    observe::pool_wait(name, asked_at.elapsed());
+    Ok(connection)
 }
 
 impl Open<'_> {

@@ -13,11 +13,17 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     AfterCommit, Body, BodyError, Tx,
+    alone::Doubt,
     deadline::Deadline,
-    open::{Kept, Lease, Open},
+    open::{Lease, Open},
     unknown::Marker,
 };
-use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::Observed};
+use crate::{
+    Db, Error, TxSpec,
+    counter::Counted,
+    error::NotCommitted,
+    observe::{self, Observed},
+};
 
 /// A transaction to be run: await it. See [`Db::transact`].
 ///
@@ -26,7 +32,7 @@ use crate::{Db, Error, TxSpec, counter::Counted, error::NotCommitted, observe::O
 #[must_use = "nothing happens until it is awaited"]
 pub struct Transact<'a, T, E, F, Q = Unconfirmed> {
     db: &'a Db,
-    kept: Option<&'a Kept>,
+    doubt: Option<Doubt>,
     spec: TxSpec,
     body: F,
     question: Q,
@@ -73,7 +79,7 @@ impl Db {
             + Sync,
     {
         let question = Unconfirmed;
-        Transact { db: self, kept: None, spec, body, question, output: PhantomData }
+        Transact { db: self, doubt: None, spec, body, question, output: PhantomData }
     }
 }
 
@@ -98,17 +104,16 @@ impl<'a, T, E, F> Transact<'a, T, E, F> {
             + Send
             + Sync,
     {
-        let Self { db, kept, spec, body, output, .. } = self;
-        Transact { db, kept, spec, body, question: Confirmed(question), output }
+        let Self { db, doubt, spec, body, output, .. } = self;
+        Transact { db, doubt, spec, body, question: Confirmed(question), output }
     }
 }
 
-impl<'a, T, E, F, Q> Transact<'a, T, E, F, Q> {
-    /// Runs on the connection that `kept` keeps, and leaves it there. Who runs one transaction right after the other is spared
-    /// the pool, which tests a connection whenever it is taken and given back (two round trips, sqlx 0.9.0). What is kept
-    /// is not there for others: drop it when there is nothing to do.
-    pub fn on(self, kept: &'a Kept) -> Self {
-        Self { kept: Some(kept), ..self }
+impl<T, E, F, Q> Transact<'_, T, E, F, Q> {
+    /// Takes up what has been tried on a session that was [`Alone`](super::Alone), and whose outcome is unknown: the
+    /// [question](Self::confirm) is asked first, and the body runs only if that did not happen.
+    pub fn settling(self, doubt: Option<Doubt>) -> Self {
+        Self { doubt, ..self }
     }
 }
 
@@ -161,11 +166,7 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let span = tracing::debug_span!(
-            "transaction",
-            name = self.spec.name(),
-            attempts = tracing::field::Empty
-        );
+        let span = observe::span(self.spec.name());
         Box::pin(self.run(span.clone()).instrument(span))
     }
 }
@@ -196,6 +197,12 @@ struct Unknown {
     after_commit: AfterCommit,
 }
 
+impl From<Doubt> for Unknown {
+    fn from(Doubt { marker, cause }: Doubt) -> Self {
+        Self { marker: Some(marker), cause, after_commit: AfterCommit::default() }
+    }
+}
+
 impl<E> From<Error> for Ended<E> {
     fn from(error: Error) -> Self {
         Self::Failed(error)
@@ -212,26 +219,37 @@ where
         + Sync,
     Q: Question<T, E>,
 {
-    async fn run(self, span: Span) -> Result<T, E> {
+    async fn run(mut self, span: Span) -> Result<T, E> {
         let mut observed = Observed::new(self.spec.name(), span);
-        let outcome = self.until_it_counts(&mut observed).await;
+        let doubt = self.doubt.take();
+        let outcome = self.until_it_counts(doubt, &mut observed).await;
         observed.end(&outcome);
         outcome
     }
 
-    async fn until_it_counts(&self, observed: &mut Observed) -> Result<T, E> {
+    async fn until_it_counts(&self, doubt: Option<Doubt>, observed: &mut Observed) -> Result<T, E> {
         let give_up_at = after(self.spec.patience());
         let mut pauses = self.spec.pauses();
         let (mut attempts, mut last, mut crowd) = (0, None, None);
+        let mut unknown = doubt.map(Unknown::from);
         loop {
-            attempts += 1;
-            observed.attempt();
-            let error = match self.attempt(give_up_at).await {
-                Ok(value) => return Ok(value),
-                Err(Ended::Refused(error)) => return Err(error),
-                Err(Ended::Late) => return Err(Error::DeadlinePassed { attempts, last }.into()),
-                Err(Ended::Failed(error)) => error,
-                Err(Ended::Unknown(unknown)) => {
+            if unknown.is_none() {
+                attempts += 1;
+                observed.attempt();
+            }
+            let ended = match unknown.take() {
+                Some(unknown) => Ended::Unknown(unknown),
+                None => match self.attempt(give_up_at).await {
+                    Ok(value) => return Ok(value),
+                    Err(ended) => ended,
+                },
+            };
+            let error = match ended {
+                Ended::Refused(error) => return Err(error),
+                Ended::Late => return Err(Error::DeadlinePassed { attempts, last }.into()),
+                Ended::Failed(error) => error,
+                Ended::Unknown(unknown) => {
+                    // Boxed, so that a call is not as large as what it hardly ever does.
                     let settled = Box::pin(self.settle(unknown, give_up_at)).await;
                     observed.unknown(&settled);
                     match settled {
@@ -277,7 +295,7 @@ where
             begin.push_str(&marker.sql());
         }
         let name = self.spec.name();
-        let mut lease = Lease::acquire(self.db, self.kept, name, &mut deadline).await?;
+        let mut lease = Lease::acquire(self.db, name, &mut deadline).await?;
         loop {
             let is_tested = lease.is_tested();
             match lease.begin(begin.clone(), &mut deadline).await {
@@ -287,7 +305,7 @@ where
                 Err(error) => return Err(error.into()),
             }
             drop(lease);
-            lease = Lease::tested(self.db, self.kept, name, &mut deadline).await?;
+            lease = Lease::tested(self.db, name, &mut deadline).await?;
         }
     }
 
@@ -372,7 +390,7 @@ where
 }
 
 /// So much later than now; a hundred years where the clock doesn't reach that far.
-fn after(duration: Duration) -> Instant {
+pub(super) fn after(duration: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     Instant::now() + duration.min(FAR)
 }

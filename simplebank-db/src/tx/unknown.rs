@@ -6,6 +6,8 @@
 //! transaction has committed or never will, and what the next statement sees is the truth. That needs neither a process id,
 //! which the server uses again, nor a transaction id, which it uses again after a crash (`pg_xact_status` then lies).
 //!
+//! A session whose statements are transactions by themselves (`alone.rs`) holds such a lock for as long as it lives.
+//!
 //! A server that has not noticed the broken connection holds the lock on. After [`PATIENCE`] its session is ended.
 
 use std::{pin::pin, time::Duration};
@@ -43,6 +45,11 @@ impl Marker {
         format!("; select pg_catalog.pg_advisory_xact_lock({})", self.0)
     }
 
+    /// The statement that marks a session for as long as it lives.
+    pub(super) fn session_sql(self) -> String {
+        format!("; select pg_catalog.pg_advisory_lock({})", self.0)
+    }
+
     /// Marks a transaction by a statement of its own.
     pub(super) async fn set(
         self,
@@ -63,7 +70,7 @@ impl Marker {
         let begin = TxSpec::read_committed(spec.name())
             .lock_timeout(PATIENCE)
             .begin_sql(db.session, deadline.time_left());
-        let mut lease = Lease::tested(db, None, spec.name(), deadline).await?;
+        let mut lease = Lease::tested(db, spec.name(), deadline).await?;
         let mut open = lease.begin(begin, deadline).await?;
         if let Err(error) = open.execute(LOCK, self.0, deadline).await {
             open.roll_back(deadline).await;
@@ -91,7 +98,7 @@ impl Marker {
     }
 
     /// Ends the session that holds the lock. Whoever may not can only wait on.
-    async fn end_old_session(self, lease: &mut Lease<'_>, deadline: &mut Deadline) {
+    async fn end_old_session(self, lease: &mut Lease, deadline: &mut Deadline) {
         let ended = async {
             let begin = "begin; set local role none".to_owned();
             let mut open = lease.begin(begin, deadline).await?;

@@ -4,7 +4,7 @@
 use simplebank_core::{Account, AccountId, Balance, Hold, transfer::Book};
 use simplebank_db::{
     self as db, Tx, accounts, holds,
-    postings::{self, Batch},
+    postings::{self, Batch, Change},
 };
 use time::OffsetDateTime;
 
@@ -31,10 +31,8 @@ pub(super) async fn lock(
     let (book, expired) = without_due(tx, Book::from_iter([seen.clone()]), now).await?;
     let current = book.account(id).cloned();
     if !expired.is_empty() {
-        let changed = current.iter().collect();
-        let batch = Batch { seen: vec![&seen], changed, new_revision, ..Batch::default() };
-        // Always true: the account is locked, and no key is asked for.
-        postings::write(tx, &batch, now).await?;
+        let changes = current.iter().map(|current| Change { seen: &seen, current }).collect();
+        postings::write(tx, &Batch { changes, new_revision, ..Batch::default() }, now).await?;
         holds::resolve_all(tx, &expired.iter().collect::<Vec<_>>()).await?;
     }
     Ok(current)

@@ -21,7 +21,7 @@ pub(super) async fn verify(tx: &mut Tx<'_>, counter: &mut Counter<'_>) -> Result
         after = Some((last.account_id, last.number));
         let mut ids: Vec<AccountId> = page.iter().map(|row| row.account_id).collect();
         ids.dedup();
-        let accounts = accounts::find_all(tx, &ids).await?;
+        let accounts = accounts::find_all(tx.connection(), &ids).await?;
         for row in &page {
             let found = accounts.binary_search_by_key(&row.account_id, |account| account.id);
             let mut next = match history.take() {

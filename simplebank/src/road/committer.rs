@@ -14,19 +14,22 @@
 //! - Who has waited too long in the queue, or finds it full, is told to come back later.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use simplebank_core::AccountId;
-use simplebank_db::{self as db, Constraint, TxSpec, accounts, tx::Kept};
+use simplebank_db::{
+    self as db, Constraint, TxSpec, accounts,
+    tx::{Alone, Doubt, Written},
+};
 use tokio::sync::oneshot;
 
 use super::{
     Done, Group, GroupAnswer, Mode, Wish,
-    lane::Commit,
+    lane::{Commit, POST},
     memory::Memory,
-    post,
+    post::{self, Guess},
     queue::{Job, Lane, Queues},
 };
 use crate::{Bank, Error};
@@ -66,6 +69,8 @@ impl CommitterOptions {
 pub(crate) struct Committer {
     queues: Arc<Queues>,
     memory: Memory,
+    /// Sessions for batches that need no transaction around them; a lane uses one at a time.
+    sessions: Mutex<Vec<Alone>>,
 }
 
 impl Committer {
@@ -74,32 +79,32 @@ impl Committer {
         self.queues.options().chunk()
     }
 
+    fn sessions(&self) -> MutexGuard<'_, Vec<Alone>> {
+        // They are only put and taken.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn new(options: CommitterOptions) -> Self {
-        Self { queues: Queues::new(options), memory: Memory::default() }
+        Self { queues: Queues::new(options), memory: Memory::default(), sessions: Mutex::default() }
     }
 }
 
-/// What a lane works with: the bank, and a connection for as long as there is work.
-struct Works {
-    bank: Bank,
-    kept: Kept,
-}
-
-impl Commit for Works {
+impl Commit for Bank {
     async fn commit(&self, groups: &[Group], spec: TxSpec) -> Result<Vec<GroupAnswer>, Error> {
-        let at = post::At::new(self.bank.now())?;
-        Ok(self.bank.post_groups(groups, &at, spec, &self.kept).await?)
+        let at = post::At::new(self.now())?;
+        Ok(self.post_groups(groups, &at, spec).await?)
     }
 
     async fn locked_elsewhere(&self, ids: &[AccountId]) -> Vec<AccountId> {
-        let db = self.bank.db();
+        let db = self.db();
         let found = db.transact(FIND_LOCKED, async |tx| accounts::locked_elsewhere(tx, ids).await);
         let found: Result<Vec<AccountId>, db::Error> = found.await;
         found.unwrap_or_default()
     }
 
     fn open_lane(&self, lane: Lane) {
-        self.bank.open_lane(lane);
+        let bank = self.clone();
+        tokio::spawn(async move { lane.serve(&bank).await });
     }
 }
 
@@ -147,11 +152,6 @@ impl Bank {
         answered
     }
 
-    fn open_lane(&self, lane: Lane) {
-        let works = Works { bank: self.clone(), kept: Kept::default() };
-        tokio::spawn(async move { lane.serve(&works).await });
-    }
-
     /// Takes one wish through the committer.
     pub(crate) async fn post_one(&self, wish: Wish) -> Result<Done, Error> {
         Ok(only(self.post(Group::one(wish)).await?)??)
@@ -188,29 +188,36 @@ impl Bank {
         }
     }
 
-    /// Takes groups through one transaction of their own.
+    /// Takes groups through one transaction of their own: the shortest that will do.
     async fn post_groups(
         &self,
         groups: &[Group],
         at: &post::At,
         spec: TxSpec,
-        kept: &Kept,
     ) -> Result<Vec<GroupAnswer>, db::Error> {
         let memory = &self.committer().memory;
+        let mut doubt = match self.try_alone(groups, at).await? {
+            Tried::Done(answers) => return Ok(answers),
+            Tried::Failed(None) => None,
+            Tried::Failed(Some(error)) if error.is_lock_timeout() && groups.len() > 1 => {
+                return Err(error); // the others need not wait once more
+            }
+            Tried::Failed(Some(_)) => None,
+            Tried::Unknown(doubt) => Some(doubt),
+        };
         let mut meetings = 0;
         loop {
             let posted: Result<_, db::Error> = self
                 .db()
                 .transact(spec, async |tx| post::post(tx, groups, at, Some(memory)).await)
                 .confirm(async |tx| post::recorded(tx, groups).await)
-                .on(kept)
+                .settling(doubt.take())
                 .await;
             let error = match posted {
                 Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
-            let wishes = groups.iter().flat_map(|group| &group.wishes);
-            memory.forget(wishes.flat_map(|wish| wish.order.accounts()));
+            self.forget(groups);
             // Somebody has just answered the same key. That has been committed, so another look finds it.
             let has_met_another = error.constraint() == Some(Constraint::IdempotencyKey);
             if !has_met_another || meetings == MEETINGS_MAX {
@@ -219,6 +226,61 @@ impl Bank {
             meetings += 1;
         }
     }
+
+    /// Tries to take groups through by one statement, which is a transaction by itself: on accounts that are remembered, or, with
+    /// one statement more, read.
+    async fn try_alone(&self, groups: &[Group], at: &post::At) -> Result<Tried, db::Error> {
+        let committer = self.committer();
+        let Some(accounts) = post::simple_accounts(groups) else { return Ok(Tried::Failed(None)) };
+        let missing = committer.memory.missing(accounts);
+        let session = committer.sessions().pop();
+        let mut session = match session {
+            Some(session) => session,
+            None => self.db().alone(POST).await?,
+        };
+        if !missing.is_empty() {
+            // A session may have died since it was last used; the long road finds out whether that is all.
+            let Ok((found, same)) = session.find_accounts(&missing).await else {
+                return Ok(Tried::Failed(None));
+            };
+            session = same;
+            found.into_iter().for_each(|account| committer.memory.put(account));
+        }
+        let Some(guess) = Guess::new(groups, at, &committer.memory) else {
+            committer.sessions().push(session);
+            return Ok(Tried::Failed(None));
+        };
+        guess.remember(&committer.memory);
+        match session.write(&guess.batch(), at.now).await {
+            Written::Yes(session) => {
+                committer.sessions().push(session);
+                Ok(Tried::Done(guess.into_answers()))
+            }
+            Written::No(error, session) => {
+                committer.sessions().push(session);
+                self.forget(groups);
+                Ok(Tried::Failed(Some(error)))
+            }
+            Written::Unknown(doubt) => {
+                self.forget(groups);
+                Ok(Tried::Unknown(doubt))
+            }
+        }
+    }
+
+    /// Forgets the accounts of groups whose fate has left what is remembered of them untrue.
+    fn forget(&self, groups: &[Group]) {
+        let wishes = groups.iter().flat_map(|group| &group.wishes);
+        self.committer().memory.forget(wishes.flat_map(|wish| wish.order.accounts()));
+    }
+}
+
+/// What became of a batch that was tried by a statement alone.
+enum Tried {
+    Done(Vec<GroupAnswer>),
+    /// Nothing of it was written, for this reason, or because it wasn't even tried.
+    Failed(Option<db::Error>),
+    Unknown(Doubt),
 }
 
 /// The answer to the only wish of a group that stands alone.

@@ -4,7 +4,7 @@
 //! to make it true may have failed. Whoever decides on it lets the database compare revisions before anything is written.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,6 +21,13 @@ impl Memory {
     pub(super) fn book(&self, ids: impl Iterator<Item = AccountId>) -> Option<Book> {
         let accounts = self.lock();
         ids.map(|id| accounts.get(&id).cloned()).collect()
+    }
+
+    /// Those of these accounts that are not remembered.
+    pub(super) fn missing(&self, ids: impl Iterator<Item = AccountId>) -> Vec<AccountId> {
+        let accounts = self.lock();
+        let missing: BTreeSet<AccountId> = ids.filter(|id| !accounts.contains_key(id)).collect();
+        missing.into_iter().collect()
     }
 
     /// Remembers an account. One on which money is held is forgotten instead: holds end by themselves.

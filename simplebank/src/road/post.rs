@@ -1,8 +1,8 @@
-//! A batch through one transaction.
+//! A batch, decided and written.
 //!
-//! 1. Where all accounts are remembered, the decision rests on what is remembered, and the first statement writes. Where one
-//!    is not, or where the database says that something has changed, accounts are locked and read, with what was answered
-//!    before under the keys, and with the holds and transfers that the orders name.
+//! 1. Where all accounts are remembered, a [`Guess`] decides on what is remembered, and one statement, which is a transaction by
+//!    itself, writes it if that is still true. Where it isn't, or something else is needed, [`post`] locks and reads the accounts in a
+//!    transaction, with what was answered before under the keys, and with the holds and transfers that the orders name.
 //! 2. An order whose key was used before, in the database or earlier in the batch, is given the same answer, or refused if its
 //!    content is another. The rest is judged by `core::transfer::decide`, in order, in memory.
 //! 3. `postings::write` stores what was accepted, and every answer, refusals included. Holds and reversals have a statement of
@@ -23,7 +23,7 @@ use simplebank_core::{
 use simplebank_db::{
     self as db, Tx, accounts, holds,
     idempotency::{self, Outcome, Record},
-    postings::{self, Batch},
+    postings::{self, Batch, Change},
     reversals,
 };
 use time::OffsetDateTime;
@@ -55,34 +55,56 @@ impl At {
     }
 }
 
-/// Judges and stores groups of wishes; see the module. There are as many answers as groups. With `memory`, accounts that are
-/// remembered need not be read.
+/// Locks, judges and stores groups of wishes; see the module. There are as many answers as groups. What is seen on the way is
+/// kept in `memory`.
 pub(crate) async fn post(
     tx: &mut Tx<'_>,
     groups: &[Group],
     at: &At,
     memory: Option<&Memory>,
 ) -> Result<Vec<GroupAnswer>, db::Error> {
-    let now = at.now;
-    let remembered = memory.and_then(|memory| remembered(groups, memory));
-    if let Some(book) = remembered {
-        let judged = judge(groups, book.clone(), &Answered::default(), now);
+    let (book, answered, expired) = read(tx, groups, at.now, Reading::Locks).await?;
+    let mut judged = judge(groups, book.current, &answered, at.now);
+    judged.expired = expired;
+    judged.write(tx, &book.seen, at, memory).await?;
+    Ok(judged.answers)
+}
+
+/// What groups are answered if the accounts are what they are remembered to be, and none of the keys has been answered.
+#[derive(Debug)]
+pub(crate) struct Guess {
+    seen: Book,
+    judged: Judged,
+    new_revision: i64,
+}
+
+impl Guess {
+    /// `None` if not all is remembered that the decision needs, or if writing would not prove it.
+    pub(super) fn new(groups: &[Group], at: &At, memory: &Memory) -> Option<Self> {
+        let seen = memory.book(simple_accounts(groups)?)?;
+        let judged = judge(groups, seen.clone(), &Answered::default(), at.now);
         // Where nothing is written, nothing is compared: what is remembered proves no answer by itself. And of an atomic group
         // that is refused only one key is looked up, while another of its members may have been refused before.
         let is_proven_by_writing =
             !judged.records.is_empty() && judged.answers.iter().all(Result::is_ok);
-        if is_proven_by_writing && judged.write(tx, &book, at, memory).await? {
-            return Ok(judged.answers);
-        }
+        is_proven_by_writing.then(|| Self { seen, judged, new_revision: at.revision() })
     }
-    loop {
-        let (book, answered, expired) = read(tx, groups, now, Reading::Locks).await?;
-        let mut judged = judge(groups, book.current, &answered, now);
-        judged.expired = expired;
-        // The accounts are locked, so only a key that somebody answers meanwhile can come between; it is found next time.
-        if judged.write(tx, &book.seen, at, memory).await? {
-            return Ok(judged.answers);
-        }
+
+    /// What has to be written to prove it.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        let is_still = |seen: &&Account| self.judged.book.account(seen.id) == Some(*seen);
+        let still = self.seen.accounts().filter(is_still).collect();
+        Batch { still, ..self.judged.batch(&self.seen, self.new_revision) }
+    }
+
+    /// Remembers what is being written. Whoever decides next may build on it before it is committed: they wait for its locks, and
+    /// are told if it failed.
+    pub(super) fn remember(&self, memory: &Memory) {
+        self.judged.remember(memory, &self.seen, self.new_revision);
+    }
+
+    pub(super) fn into_answers(self) -> Vec<GroupAnswer> {
+        self.judged.answers
     }
 }
 
@@ -109,8 +131,8 @@ fn wishes(groups: &[Group]) -> impl Iterator<Item = &Wish> {
     groups.iter().flat_map(|group| &group.wishes)
 }
 
-/// The accounts of the orders, if no order needs more than those, and all are remembered.
-fn remembered(groups: &[Group], memory: &Memory) -> Option<Book> {
+/// The accounts of the orders, if no order needs more than those.
+pub(super) fn simple_accounts(groups: &[Group]) -> Option<impl Iterator<Item = AccountId>> {
     let is_simple = wishes(groups).all(|wish| match wish.order.action {
         Action::Transfer { .. } | Action::Deposit { .. } | Action::Withdraw { .. } => true,
         Action::Hold { .. }
@@ -118,8 +140,7 @@ fn remembered(groups: &[Group], memory: &Memory) -> Option<Book> {
         | Action::Void { .. }
         | Action::Reverse { .. } => false,
     });
-    let ids = wishes(groups).flat_map(|wish| wish.order.accounts());
-    is_simple.then(|| memory.book(ids)).flatten()
+    is_simple.then(|| wishes(groups).flat_map(|wish| wish.order.accounts()))
 }
 
 /// A book, as the database has it, and as it is once holds whose time is over have been let go of.
@@ -159,7 +180,7 @@ async fn read(
     let ids: Vec<AccountId> = ids.into_iter().collect();
     let accounts = match reading {
         Reading::Locks => accounts::lock_all(tx, &ids).await?,
-        Reading::Looks => accounts::find_all(tx, &ids).await?,
+        Reading::Looks => accounts::find_all(tx.connection(), &ids).await?,
     };
     let holding: Vec<AccountId> = accounts
         .iter()
@@ -246,7 +267,7 @@ impl Replays {
             .collect();
         let accounts = match account_ids.is_empty() {
             true => Vec::new(),
-            false => accounts::find_all(tx, &account_ids).await?,
+            false => accounts::find_all(tx.connection(), &account_ids).await?,
         };
         let holds = find_holds(tx, &hold_ids).await?;
         Ok(Self {
@@ -294,43 +315,38 @@ impl Replays {
 }
 
 impl Judged {
-    /// Writes everything that `seen` has become; false if `seen` is no longer true.
+    /// Writes everything that `seen`, which is locked, has become.
     async fn write(
         &self,
         tx: &mut Tx<'_>,
         seen: &Book,
         at: &At,
         memory: Option<&Memory>,
-    ) -> Result<bool, db::Error> {
-        let new_revision = at.revision();
+    ) -> Result<(), db::Error> {
         if self.records.is_empty() && self.expired.is_empty() {
-            return Ok(true);
+            return Ok(());
         }
-        let changed: Vec<&Account> = self.changed(seen).collect();
-        let batch = Batch {
-            seen: seen.accounts().collect(),
-            changed,
-            new_revision,
-            postings: self.effects.iter().filter_map(Effect::posting).collect(),
-            records: &self.records,
-        };
-        // Whoever decides next may build on this before it is committed: they wait for our locks, and are told if it failed.
+        let new_revision = at.revision();
         if let Some(memory) = memory {
             self.remember(memory, seen, new_revision);
         }
-        if !postings::write(tx, &batch, at.now).await? {
-            if let Some(memory) = memory {
-                memory.forget(batch.seen.iter().map(|account| account.id));
-            }
-            return Ok(false);
-        }
+        postings::write(tx, &self.batch(seen, new_revision), at.now).await?;
         self.write_holds(tx, seen).await?;
-        self.write_reversals(tx).await?;
-        Ok(true)
+        self.write_reversals(tx).await
     }
 
-    fn changed<'b>(&'b self, seen: &'b Book) -> impl Iterator<Item = &'b Account> {
-        self.book.accounts().filter(|account| seen.account(account.id) != Some(account))
+    fn batch<'b>(&'b self, seen: &'b Book, new_revision: i64) -> Batch<'b> {
+        let change = |current: &'b Account| {
+            let seen = seen.account(current.id)?;
+            (seen != current).then_some(Change { seen, current })
+        };
+        Batch {
+            still: Vec::new(),
+            changes: self.book.accounts().filter_map(change).collect(),
+            new_revision,
+            postings: self.effects.iter().filter_map(Effect::posting).collect(),
+            records: &self.records,
+        }
     }
 
     fn remember(&self, memory: &Memory, seen: &Book, new_revision: i64) {

@@ -8,7 +8,9 @@ use super::statement::Contents;
 ///
 /// A *statement* here is a simple query or an execution of a prepared one inside a transaction that hasn't failed; BEGIN,
 /// COMMIT and ROLLBACK, with whatever is sent along with them, aren't counted. A *COMMIT* is a text in which a statement
-/// begins with `commit` or `end`, inside a transaction that hasn't failed; the release of a savepoint is none.
+/// begins with `commit` or `end`, inside a transaction that hasn't failed; the release of a savepoint is none. Outside a
+/// transaction, a text is its own COMMIT if a statement begins with `insert`, `update`, `delete` or `merge`, or calls
+/// `simplebank.post`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection suffers when the client sends the n-th statement, counted from 1: the server hasn't seen it.
@@ -54,7 +56,8 @@ impl Occasion {
     /// `is_open`: the flight finds a transaction that hasn't failed.
     pub(super) const fn of(contents: Contents, transaction: Transaction) -> Self {
         let is_open = matches!(transaction, Transaction::Open);
-        if contents.commits && (is_open || contents.begins) {
+        let is_alone = matches!(transaction, Transaction::None) && contents.is_plain();
+        if contents.commits && (is_open || contents.begins) || is_alone && contents.writes {
             Self::Commit
         } else if contents.is_plain() && is_open {
             Self::Statement

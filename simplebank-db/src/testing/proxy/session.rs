@@ -165,9 +165,13 @@ impl Session {
         flight: &Flight,
     ) -> io::Result<Option<Self>> {
         let answer = self.exchange(&flight.bytes).await?;
-        let is_committed = answer
-            .iter()
-            .any(|message| message.kind() == b'C' && message.body().starts_with(b"COMMIT\0"));
+        let is_committed = match flight.contents.commits {
+            true => answer
+                .iter()
+                .any(|message| message.kind() == b'C' && message.body().starts_with(b"COMMIT\0")),
+            // Its own COMMIT.
+            false => answer.iter().all(|message| message.kind() != b'E'),
+        };
         if !is_committed {
             drop(claim);
             return self.give(&answer).await;

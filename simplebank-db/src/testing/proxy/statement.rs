@@ -20,6 +20,9 @@ pub(super) struct Contents {
     pub(super) rolls_back: bool,
     /// Any other statement, savepoints included.
     pub(super) others: bool,
+    /// One of the others that writes, so that it is its own COMMIT where there is no transaction. What functions do can't be seen,
+    /// but for `simplebank.post`.
+    pub(super) writes: bool,
 }
 
 impl Contents {
@@ -60,6 +63,9 @@ impl Contents {
             ["begin", ..] | ["start", "transaction", ..] => Self { begins: true, ..nothing },
             ["commit" | "end", ..] => Self { commits: true, ..nothing },
             ["rollback" | "abort", ..] => Self { rolls_back: true, ..nothing },
+            ["insert" | "update" | "delete" | "merge", ..] | ["select", "simplebank", "post"] => {
+                Self { others: true, writes: true, ..nothing }
+            }
             _ => Self { others: true, ..nothing },
         }
     }
@@ -74,6 +80,7 @@ impl BitOr for Contents {
             commits: self.commits || other.commits,
             rolls_back: self.rolls_back || other.rolls_back,
             others: self.others || other.others,
+            writes: self.writes || other.writes,
         }
     }
 }
@@ -181,7 +188,7 @@ mod tests {
     use super::*;
 
     const NOTHING: Contents =
-        Contents { begins: false, commits: false, rolls_back: false, others: false };
+        Contents { begins: false, commits: false, rolls_back: false, others: false, writes: false };
     const COMMITS: Contents = Contents { commits: true, ..NOTHING };
     const OTHERS: Contents = Contents { others: true, ..NOTHING };
 
@@ -213,6 +220,18 @@ mod tests {
             "committed",
             "(select 1)",
         ] {
+            assert_eq!(Contents { writes: false, ..Contents::of(sql) }, OTHERS, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_writes_is_told_by_its_first_words() {
+        for sql in
+            ["insert into notes values (1)", " DELETE from notes", "select simplebank.post($1)"]
+        {
+            assert_eq!(Contents::of(sql), Contents { writes: true, ..OTHERS }, "{sql}");
+        }
+        for sql in ["select 'insert'", "select simplebank.other()", "savepoint insert"] {
             assert_eq!(Contents::of(sql), OTHERS, "{sql}");
         }
     }
