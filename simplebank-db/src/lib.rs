@@ -50,7 +50,7 @@ pub mod transfers;
 pub mod tx;
 pub mod users;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool,
@@ -64,13 +64,15 @@ pub use self::{
     spec::{Access, Isolation, TxSpec},
     tx::{AfterCommit, Body, BodyError, Tx},
 };
-use self::{counter::Counter, spec::Session};
+use self::{counter::Counter, spec::Session, tx::Shelf};
 
 /// A database. Clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
     session: Session,
+    /// Sessions beside the pool.
+    shelf: Arc<Shelf>,
     /// Connections on which a transaction of ours runs.
     in_use: Counter,
     /// Calls that have failed once and are to run again.
@@ -131,6 +133,7 @@ impl Db {
         Self {
             pool,
             session: Session::Unknown,
+            shelf: Arc::default(),
             in_use: Counter::default(),
             running_again: Counter::default(),
         }
@@ -156,6 +159,7 @@ impl Db {
     /// Closes all connections, once those in use have come back.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.shelf.close().await;
     }
 }
 

@@ -180,13 +180,13 @@ use std::{fmt, future::Future};
 
 use sqlx::{PgConnection, Postgres, Transaction};
 
-pub(crate) use self::transact::Settled;
 pub use self::{
     after_commit::AfterCommit,
-    alone::{Alone, Doubt, Written},
+    alone::{Alone, Doubt, NotWritten},
     connection::TxConnection,
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
+pub(crate) use self::{alone::Shelf, transact::Settled};
 use crate::Error;
 #[cfg(doc)]
 use crate::TxSpec;

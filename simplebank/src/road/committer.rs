@@ -14,14 +14,14 @@
 //! - Who has waited too long in the queue, or finds it full, is told to come back later.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use simplebank_core::AccountId;
 use simplebank_db::{
     self as db, Constraint, TxSpec, accounts,
-    tx::{Alone, Doubt, Written},
+    tx::{Doubt, NotWritten},
 };
 use tokio::sync::oneshot;
 
@@ -69,8 +69,6 @@ impl CommitterOptions {
 pub(crate) struct Committer {
     queues: Arc<Queues>,
     memory: Memory,
-    /// Sessions for batches that need no transaction around them; a lane uses one at a time.
-    sessions: Mutex<Vec<Alone>>,
 }
 
 impl Committer {
@@ -79,13 +77,8 @@ impl Committer {
         self.queues.options().chunk()
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Vec<Alone>> {
-        // They are only put and taken.
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn new(options: CommitterOptions) -> Self {
-        Self { queues: Queues::new(options), memory: Memory::default(), sessions: Mutex::default() }
+        Self { queues: Queues::new(options), memory: Memory::default() }
     }
 }
 
@@ -230,42 +223,27 @@ impl Bank {
     /// Tries to take groups through by one statement, which is a transaction by itself: on accounts that are remembered, or, with
     /// one statement more, read.
     async fn try_alone(&self, groups: &[Group], at: &post::At) -> Result<Tried, db::Error> {
-        let committer = self.committer();
+        let memory = &self.committer().memory;
         let Some(accounts) = post::simple_accounts(groups) else { return Ok(Tried::Failed(None)) };
-        let missing = committer.memory.missing(accounts);
-        let session = committer.sessions().pop();
-        let mut session = match session {
-            Some(session) => session,
-            None => self.db().alone(POST).await?,
-        };
+        let missing = memory.missing(accounts);
+        let mut alone = self.db().alone(POST.name()).await?;
         if !missing.is_empty() {
             // A session may have died since it was last used; the long road finds out whether that is all.
-            let Ok((found, same)) = session.find_accounts(&missing).await else {
+            let Ok(found) = alone.find_accounts(&missing).await else {
                 return Ok(Tried::Failed(None));
             };
-            session = same;
-            found.into_iter().for_each(|account| committer.memory.put(account));
+            found.into_iter().for_each(|account| memory.put(account));
         }
-        let Some(guess) = Guess::new(groups, at, &committer.memory) else {
-            committer.sessions().push(session);
-            return Ok(Tried::Failed(None));
+        let Some(guess) = Guess::new(groups, at, memory) else { return Ok(Tried::Failed(None)) };
+        guess.remember(memory);
+        let Err(error) = alone.write(&guess.batch(), at.now).await else {
+            return Ok(Tried::Done(guess.into_answers()));
         };
-        guess.remember(&committer.memory);
-        match session.write(&guess.batch(), at.now).await {
-            Written::Yes(session) => {
-                committer.sessions().push(session);
-                Ok(Tried::Done(guess.into_answers()))
-            }
-            Written::No(error, session) => {
-                committer.sessions().push(session);
-                self.forget(groups);
-                Ok(Tried::Failed(Some(error)))
-            }
-            Written::Unknown(doubt) => {
-                self.forget(groups);
-                Ok(Tried::Unknown(doubt))
-            }
-        }
+        self.forget(groups);
+        Ok(match error {
+            NotWritten::Failed(error) => Tried::Failed(Some(error)),
+            NotWritten::Unknown(doubt) => Tried::Unknown(doubt),
+        })
     }
 
     /// Forgets the accounts of groups whose fate has left what is remembered of them untrue.
