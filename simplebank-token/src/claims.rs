@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use simplebank_core::{Role, SessionId, TokenId, UserId};
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::{Error, IssueError, TOKEN_BYTES_MAX};
+use crate::{Error, IssueError, Leeway, TOKEN_BYTES_MAX};
 
 /// What a token is for. A token for one thing is never accepted for another (RFC 8725 §3.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,13 +132,14 @@ where
     serde_json::to_vec(&wire).map_err(IssueError::failed)
 }
 
-/// The claims in authenticated JSON, if they are meant for what is expected and hold at `now`.
+/// The claims in authenticated JSON, if they are meant for what is expected and hold at `now`, give or take the leeway.
 ///
-/// Both makers end here, so that no check can be in one and missing in the other.
+/// All makers end here, so that no check can be in one and missing in the other.
 pub(crate) fn accept<T>(
     json: &[u8],
     expected: &Expected<'_>,
     now: OffsetDateTime,
+    leeway: Leeway,
 ) -> Result<Claims, Error>
 where
     T: Into<OffsetDateTime> + DeserializeOwned,
@@ -147,11 +148,13 @@ where
     let is_meant = claims.kind == expected.kind
         && claims.issuer == expected.issuer
         && claims.audience == expected.audience;
-    let has_begun = claims.issued_at <= now && claims.not_before <= now;
+    let (soon, lately) =
+        (now.saturating_add(leeway.duration()), now.saturating_sub(leeway.duration()));
+    let has_begun = claims.issued_at <= soon && claims.not_before <= soon;
     if !is_meant || !has_begun || !claims.times_are_in_order() {
         return Err(Error::Invalid);
     }
-    if claims.expires_at <= now {
+    if claims.expires_at <= lately {
         return Err(Error::Expired);
     }
     Ok(claims)
@@ -189,6 +192,11 @@ where
 fn wire_time(at: OffsetDateTime) -> Option<OffsetDateTime> {
     let at = at.checked_to_offset(UtcOffset::UTC)?.truncate_to_second();
     (0..=9999).contains(&at.year()).then_some(at)
+}
+
+/// The token, unless it is too long to be looked at.
+pub(crate) fn sized(token: &str) -> Option<&str> {
+    (token.len() <= TOKEN_BYTES_MAX).then_some(token)
 }
 
 /// The token, unless it is too long to be issued.

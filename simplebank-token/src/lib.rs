@@ -59,7 +59,12 @@ mod claims;
 mod error;
 mod jwt;
 mod key;
+mod leeway;
 mod paseto;
+mod random;
+mod ring;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt::Debug;
 
@@ -67,9 +72,11 @@ use time::OffsetDateTime;
 
 pub use claims::{Claims, Expected, TokenKind};
 pub use error::{Error, IssueError};
-pub use jwt::Hs256;
-pub use key::{KeyError, SymmetricKey};
-pub use paseto::PasetoLocal;
+pub use jwt::{EdDsa, Hs256};
+pub use key::{KeyError, PublicKey, SecretKey, SymmetricKey};
+pub use leeway::Leeway;
+pub use paseto::{PasetoLocal, PasetoPublic};
+pub use ring::{ActiveKey, KeyRing, RingFull};
 
 /// The longest token, in bytes: a longer one is neither issued nor looked at.
 ///

@@ -4,35 +4,55 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use pasetors::{
     keys,
-    version4::{LocalToken, V4},
+    version4::{LocalToken, PublicToken, V4},
 };
 use simplebank_core::{Role, SessionId, TokenId, UserId};
 use simplebank_token::{
-    Claims, Error, Expected, Hs256, PasetoLocal, SymmetricKey, TokenKind, TokenMaker,
+    Claims, EdDsa, Error, Expected, Hs256, PasetoLocal, PasetoPublic, SecretKey, SymmetricKey,
+    TokenKind, TokenMaker,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 /// The instant of most tests.
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
 
-/// The header of an HS256 token.
-pub(crate) const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-
 const KEY: [u8; 32] = *b"kT3vQ9xZ1mB7nL5rW8dY2hJ6pF4sG0cA";
 
-pub(crate) fn key() -> SymmetricKey {
-    SymmetricKey::from_bytes(&KEY).expect("the key is strong")
+/// The keys of all makers, which have the same bytes so that nothing but the format tells tokens apart.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) shared: SymmetricKey,
+    pub(crate) pair: SecretKey,
 }
 
-/// The key of [`key`] with one bit changed.
-pub(crate) fn other_key() -> SymmetricKey {
+impl Keys {
+    fn of(bytes: [u8; 32]) -> Self {
+        Self {
+            shared: SymmetricKey::from_bytes(&bytes).expect("the key is strong"),
+            pair: SecretKey::from_seed(&bytes).expect("the key is strong"),
+        }
+    }
+}
+
+pub(crate) fn key() -> Keys {
+    Keys::of(KEY)
+}
+
+/// The keys of [`key`] with one bit changed.
+pub(crate) fn other_key() -> Keys {
     let mut bytes = KEY;
     bytes[31] ^= 1;
-    SymmetricKey::from_bytes(&bytes).expect("the key is strong")
+    Keys::of(bytes)
 }
 
-pub(crate) fn makers(key: &SymmetricKey) -> [Box<dyn TokenMaker>; 2] {
-    [Box::new(PasetoLocal::new(key)), Box::new(Hs256::new(key))]
+/// v4.local, v4.public, HS256 and EdDSA, always in this order.
+pub(crate) fn makers(keys: &Keys) -> [Box<dyn TokenMaker>; 4] {
+    [
+        Box::new(PasetoLocal::new(&keys.shared)),
+        Box::new(PasetoPublic::new(&keys.pair)),
+        Box::new(Hs256::new(&keys.shared)),
+        Box::new(EdDsa::new(&keys.pair)),
+    ]
 }
 
 pub(crate) fn claims() -> Claims {
@@ -85,7 +105,7 @@ impl Format {
     }
 }
 
-pub(crate) fn formats() -> [Format; 2] {
+pub(crate) fn formats() -> [Format; 4] {
     let quoted = |text: &dyn ToString| format!("{:?}", text.to_string());
     let claims = claims();
     let common = [
@@ -99,15 +119,20 @@ pub(crate) fn formats() -> [Format; 2] {
     ];
     let with_times = |times: [&str; 3]| {
         let times = ["iat", "nbf", "exp"].into_iter().zip(times.map(str::to_owned));
-        common.clone().into_iter().chain(times).collect()
+        common.clone().into_iter().chain(times).collect::<Vec<_>>()
     };
-    let [paseto, hs256] = makers(&key());
-    let rfc3339 =
-        [r#""2026-11-20T12:00:00Z""#, r#""2026-11-20T12:00:00Z""#, r#""2026-11-20T12:15:00Z""#];
-    let seconds = ["1795176000", "1795176000", "1795176900"];
+    let rfc3339 = with_times([
+        r#""2026-11-20T12:00:00Z""#,
+        r#""2026-11-20T12:00:00Z""#,
+        r#""2026-11-20T12:15:00Z""#,
+    ]);
+    let seconds = with_times(["1795176000", "1795176000", "1795176900"]);
+    let [local, public, hs256, eddsa] = makers(&key());
     [
-        Format { maker: paseto, forge: paseto_of, members: with_times(rfc3339) },
-        Format { maker: hs256, forge: |json| jwt_of(HEADER, json), members: with_times(seconds) },
+        Format { maker: local, forge: local_of, members: rfc3339.clone() },
+        Format { maker: public, forge: public_of, members: rfc3339 },
+        Format { maker: hs256, forge: hs256_of, members: seconds.clone() },
+        Format { maker: eddsa, forge: eddsa_of, members: seconds },
     ]
 }
 
@@ -118,39 +143,78 @@ pub(crate) fn object(members: &[(&str, String)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// A PASETO that holds this payload.
-pub(crate) fn paseto_of(payload: &str) -> String {
-    paseto_with(payload, None, None)
+/// The footer with this key id.
+pub(crate) fn footer(kid: &str) -> String {
+    format!(r#"{{"kid":"{kid}"}}"#)
 }
 
-/// A PASETO that holds this payload, with a footer and an implicit assertion.
-pub(crate) fn paseto_with(
-    payload: &str,
-    footer: Option<&[u8]>,
-    assertion: Option<&[u8]>,
-) -> String {
+/// A v4.local token that holds this payload.
+pub(crate) fn local_of(payload: &str) -> String {
+    local_with(payload, Some(footer(&key().shared.paserk_id()).as_bytes()), None)
+}
+
+/// A v4.local token that holds this payload, with a footer and an implicit assertion.
+pub(crate) fn local_with(payload: &str, footer: Option<&[u8]>, implicit: Option<&[u8]>) -> String {
     let key = keys::SymmetricKey::<V4>::from(&KEY).expect("the key has 32 bytes");
-    LocalToken::encrypt(&key, payload.as_bytes(), footer, assertion).expect("it is not empty")
+    LocalToken::encrypt(&key, payload.as_bytes(), footer, implicit).expect("it is not empty")
 }
 
-/// A JWT with this header and payload, whose HS256 signature is right, whatever the header says.
-pub(crate) fn jwt_of(header: &str, payload: &str) -> String {
-    jwt_signed(header, payload, Algorithm::HS256)
+/// A v4.public token that holds this payload.
+pub(crate) fn public_of(payload: &str) -> String {
+    public_with(payload, Some(footer(&key().pair.public_key().paserk_id()).as_bytes()), None)
 }
 
-/// A JWT with this header and payload and a right signature of an HMAC algorithm.
+/// A v4.public token that holds this payload, with a footer and an implicit assertion.
+pub(crate) fn public_with(payload: &str, footer: Option<&[u8]>, implicit: Option<&[u8]>) -> String {
+    let pair = URL_SAFE_NO_PAD.decode(&key().pair.to_paserk()["k4.secret.".len()..]);
+    let pair = keys::AsymmetricSecretKey::<V4>::from(&pair.expect("it is base64")).expect("a pair");
+    PublicToken::sign(&pair, payload.as_bytes(), footer, implicit).expect("it is not empty")
+}
+
+/// The header of an HS256 token.
+pub(crate) fn hs256_header() -> String {
+    header("HS256", &key().shared.thumbprint())
+}
+
+/// The header of an EdDSA token.
+pub(crate) fn eddsa_header() -> String {
+    header("EdDSA", &key().pair.public_key().thumbprint())
+}
+
+/// The header with this algorithm and key id.
+pub(crate) fn header(algorithm: &str, kid: &str) -> String {
+    format!(r#"{{"alg":"{algorithm}","typ":"JWT","kid":"{kid}"}}"#)
+}
+
+fn hs256_of(payload: &str) -> String {
+    jwt_signed(&hs256_header(), payload, Algorithm::HS256)
+}
+
+fn eddsa_of(payload: &str) -> String {
+    jwt_signed(&eddsa_header(), payload, Algorithm::EdDSA)
+}
+
+/// A JWT with this header and payload and a right signature by this algorithm, whatever the header says.
 pub(crate) fn jwt_signed(header: &str, payload: &str, algorithm: Algorithm) -> String {
     let message = format!("{}.{}", base64(header), base64(payload));
     let signature = jwt_signature(&message, algorithm);
     format!("{message}.{signature}")
 }
 
-/// The HMAC of an encoded header and payload.
+/// The signature of an encoded header and payload.
 pub(crate) fn jwt_signature(message: &str, algorithm: Algorithm) -> String {
-    let key = EncodingKey::from_secret(&KEY);
-    jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).expect("HMAC takes any key")
+    let key = match algorithm {
+        Algorithm::EdDSA => EncodingKey::from_ed_der(&pkcs8()),
+        _ => EncodingKey::from_secret(&KEY),
+    };
+    jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).expect("the key is one")
 }
 
-pub(crate) fn base64(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(text)
+/// The secret key as RFC 8410 has it: what comes before it never differs.
+fn pkcs8() -> Vec<u8> {
+    [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], &KEY].concat()
+}
+
+pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -5,7 +5,7 @@ use simplebank_core::{Role, SessionId, TokenId, UserId};
 use simplebank_token::{Claims, IssueError, TOKEN_BYTES_MAX, TokenKind};
 use time::{Duration, OffsetDateTime, UtcOffset, macros::datetime};
 
-use crate::forge::{HEADER, NOW, base64, claims, expected, formats, key, makers, object};
+use crate::forge::{NOW, claims, expected, formats, key, makers, object};
 
 prop_compose! {
     fn any_claims()(
@@ -47,16 +47,6 @@ proptest! {
             let token = maker.issue(&claims).unwrap();
             let verified = maker.verify(&token, &expected(&claims), claims.not_before);
             prop_assert_eq!(verified, Ok(claims.clone().whole_seconds()), "{:?}", maker);
-        }
-    }
-
-    #[test]
-    fn any_text_is_refused_without_a_panic(text in any::<String>()) {
-        for maker in makers(&key()) {
-            for start in ["", "v4.local.", &format!("{}.", base64(HEADER))] {
-                let token = format!("{start}{text}");
-                prop_assert!(maker.verify(&token, &expected(&claims()), NOW).is_err());
-            }
         }
     }
 

@@ -1,44 +1,37 @@
-//! The key that makes tokens: read from one setting, refused when weak, never printed.
+//! A key that makers and verifiers share.
 
 use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use pasetors::{keys, version4::V4};
-use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::{KeyError, jwk, paserk, weak};
 
 /// The beginning of a PASERK key for v4.local tokens.
 const PASERK: &str = "k4.local.";
+/// The beginning of its id.
+const PASERK_ID: &str = "k4.lid.";
 
-/// The example key of a well-known course, which many a public repository carries.
-const WELL_KNOWN: &[u8] = b"12345678901234567890123456789012";
-
-/// The fewest different bytes in a key.
+/// A secret of 32 bytes that whoever verifies has as well, for [`PasetoLocal`](crate::PasetoLocal) or
+/// [`Hs256`](crate::Hs256); wiped from memory when dropped.
 ///
-/// Random bytes fall short less than once in 2^80 keys, 32 random letters and digits less than once in 10^12; 32 random
-/// hex digits, which have half the bits, once in 60.
-const DISTINCT_BYTES_MIN: usize = 12;
-
-/// How to do better; every message ends with it.
-const MAKE_ONE: &str = "make a good one with `openssl rand -hex 32`";
-
-/// A secret of 32 bytes, for either maker; wiped from memory when dropped.
+/// Parsing takes four forms:
 ///
-/// Parsing takes three forms:
-///
-/// - 64 hex digits, as `openssl rand -hex 32` prints them: the form to choose;
+/// - 64 hex digits, as `openssl rand -hex 32` prints them;
 /// - PASERK `k4.local.` and 43 characters of base64url, as [`to_paserk`](Self::to_paserk) writes it;
-/// - 32 characters of ASCII text, taken as they are.
+/// - a JWK of the type `oct`, as [`to_jwk`](Self::to_jwk) writes it;
+/// - 32 characters of text, taken as they are.
 ///
 /// One key should serve one maker: a server that changes its maker changes its key.
 ///
 /// ```
 /// use simplebank_token::{KeyError, SymmetricKey};
 ///
-/// let hex = "8d2b1c6f0e93a75448f1be20d7639ac5e01f7b82346da9cf5e10b8d4729f3c6a";
-/// let key: SymmetricKey = hex.parse()?;
-/// assert_eq!(*key.to_paserk(), "k4.local.jSscbw6Tp1RI8b4g12OaxeAfe4I0banPXhC41HKfPGo");
+/// let key = SymmetricKey::generate()?;
 /// assert_eq!(format!("{key:?}"), "SymmetricKey([redacted])");
+/// let again: SymmetricKey = key.to_paserk().parse()?;
+/// assert_eq!(again.paserk_id(), key.paserk_id());
 ///
 /// let weak = "12345678901234567890123456789012".parse::<SymmetricKey>();
 /// assert!(matches!(weak, Err(KeyError::WellKnown)));
@@ -47,42 +40,19 @@ const MAKE_ONE: &str = "make a good one with `openssl rand -hex 32`";
 #[derive(Clone)]
 pub struct SymmetricKey(keys::SymmetricKey<V4>);
 
-/// A text or some bytes are not a key that may be used. The key itself is never part of the message.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum KeyError {
-    /// It is neither 64 hex digits nor a PASERK, nor has it 32 bytes.
-    #[error(
-        "token key has {bytes} bytes, and is none of: 64 hex digits, PASERK k4.local, 32 characters; {}",
-        MAKE_ONE
-    )]
-    Length {
-        /// The length that it has.
-        bytes: usize,
-    },
-    /// It has 64 bytes, and not all are hex digits.
-    #[error("token key has 64 bytes, but they are not all hex digits; {}", MAKE_ONE)]
-    Hex,
-    /// It begins with `k4.local.`, but is not followed by base64url without padding.
-    #[error(
-        "token key begins as a PASERK k4.local, but is not followed by base64url; {}",
-        MAKE_ONE
-    )]
-    Paserk,
-    /// It is the example of a course.
-    #[error("token key is a published example; {}", MAKE_ONE)]
-    WellKnown,
-    /// Its bytes ascend or descend, or most of them are one away from their neighbour.
-    #[error("token key is a sequence; {}", MAKE_ONE)]
-    Sequence,
-    /// Its first 1 to 16 bytes are repeated to the end.
-    #[error("token key repeats itself; {}", MAKE_ONE)]
-    Repetition,
-    /// It has fewer than 12 different bytes.
-    #[error("token key has fewer than {} different bytes; {}", DISTINCT_BYTES_MIN, MAKE_ONE)]
-    Monotony,
-}
-
 impl SymmetricKey {
+    /// A fresh key, drawn from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// - [`KeyError::Randomness`]: it gives none.
+    /// - [`KeyError::Sequence`], [`KeyError::Repetition`], [`KeyError::Monotony`]: what it gives looks weak, which happens less
+    ///   than once in 2^80 draws to a source that is not.
+    pub fn generate() -> Result<Self, KeyError> {
+        let bytes = crate::random::bytes::<32>().map_err(KeyError::Randomness)?;
+        Self::from_bytes(bytes.as_slice())
+    }
+
     /// A key of these bytes, 32 random ones; who draws them is the caller's affair.
     ///
     /// # Errors
@@ -91,16 +61,37 @@ impl SymmetricKey {
     /// - [`KeyError::WellKnown`], [`KeyError::Sequence`], [`KeyError::Repetition`], [`KeyError::Monotony`]: they are not
     ///   random.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let key =
-            keys::SymmetricKey::from(bytes).map_err(|_| KeyError::Length { bytes: bytes.len() })?;
-        weakness(bytes).map_or(Ok(Self(key)), Err)
+        let length = |_| KeyError::Length { bytes: bytes.len() };
+        weak::refuse(bytes.try_into().map_err(length)?)?;
+        keys::SymmetricKey::from(bytes)
+            .map(Self)
+            .map_err(|_| KeyError::Length { bytes: bytes.len() })
     }
 
     /// The key as PASERK `k4.local.…`, for a key file; the text is wiped when dropped.
     #[must_use]
     pub fn to_paserk(&self) -> Zeroizing<String> {
-        let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(self.as_bytes()));
-        Zeroizing::new([PASERK, encoded.as_str()].concat())
+        paserk::encode(PASERK, self.as_bytes())
+    }
+
+    /// The key as JWK of the type `oct`, with its thumbprint as `kid`; the text is wiped when dropped.
+    #[must_use]
+    pub fn to_jwk(&self) -> Zeroizing<String> {
+        jwk::write_shared(&self.encoded(), &self.thumbprint())
+    }
+
+    /// The key's name in PASETOs: PASERK `k4.lid.…`. It is no secret.
+    #[must_use]
+    pub fn paserk_id(&self) -> String {
+        paserk::id(PASERK_ID, &self.to_paserk())
+    }
+
+    /// The key's name in JWTs: the thumbprint of its JWK (RFC 7638).
+    ///
+    /// It tells the key to nobody who could not guess it from any token (RFC 7638 §7).
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        jwk::thumbprint_of_shared(&self.encoded())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -110,25 +101,37 @@ impl SymmetricKey {
     pub(crate) const fn as_v4_local(&self) -> &keys::SymmetricKey<V4> {
         &self.0
     }
+
+    fn encoded(&self) -> Zeroizing<String> {
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.as_bytes()))
+    }
+}
+
+impl From<&Self> for SymmetricKey {
+    fn from(key: &Self) -> Self {
+        key.clone()
+    }
 }
 
 impl FromStr for SymmetricKey {
     type Err = KeyError;
 
-    /// Reads a key in any of the three forms; see [`SymmetricKey`].
+    /// Reads a key in any of the four forms; see [`SymmetricKey`].
     ///
     /// # Errors
     ///
-    /// - [`KeyError::Length`], [`KeyError::Hex`], [`KeyError::Paserk`]: it has none of the forms.
-    /// - The others: it is weak.
+    /// - [`KeyError::Length`], [`KeyError::Hex`], [`KeyError::Paserk`], [`KeyError::Jwk`]: it has none of the forms.
+    /// - [`KeyError::WellKnown`], [`KeyError::Sequence`], [`KeyError::Repetition`], [`KeyError::Monotony`]: it is weak.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         if let Some(encoded) = text.strip_prefix(PASERK) {
-            let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| KeyError::Paserk)?;
-            return Self::from_bytes(&Zeroizing::new(bytes));
+            return Self::from_bytes(paserk::decode::<32>(encoded)?.as_slice());
         }
         match text.len() {
+            // The other forms are longer.
+            32 => Self::from_bytes(text.as_bytes()),
+            _ if jwk::is_meant(text) => Self::from_bytes(jwk::shared(text)?.as_slice()),
             64 => Self::from_bytes(decode_hex(text).ok_or(KeyError::Hex)?.as_slice()),
-            _ => Self::from_bytes(text.as_bytes()),
+            bytes => Err(KeyError::Length { bytes }),
         }
     }
 }
@@ -150,27 +153,6 @@ fn decode_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     Some(bytes)
 }
 
-/// What makes these 32 bytes a bad key, if anything is seen to.
-fn weakness(bytes: &[u8]) -> Option<KeyError> {
-    if bytes == WELL_KNOWN {
-        return Some(KeyError::WellKnown);
-    }
-    let repeats = |period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b);
-    if (1..=bytes.len() / 2).any(repeats) {
-        return Some(KeyError::Repetition);
-    }
-    let steps = bytes.iter().zip(bytes.iter().skip(1));
-    let steps_of_one = steps.filter(|(a, b)| a.abs_diff(**b) == 1).count();
-    if bytes.is_sorted() || bytes.iter().rev().is_sorted() || steps_of_one > bytes.len() / 2 {
-        return Some(KeyError::Sequence);
-    }
-    let is_first = |(at, byte): &(usize, &u8)| !bytes.iter().take(*at).any(|other| other == *byte);
-    if bytes.iter().enumerate().filter(is_first).count() < DISTINCT_BYTES_MIN {
-        return Some(KeyError::Monotony);
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,10 +161,18 @@ mod tests {
     const TEXT: &str = "kT3vQ9xZ1mB7nL5rW8dY2hJ6pF4sG0cA";
 
     #[test]
-    fn the_three_forms_are_read() {
+    fn the_four_forms_are_read() {
         let key: SymmetricKey = HEX.parse().unwrap();
         assert_eq!(key.as_bytes()[..3], [0x8d, 0x2b, 0x1c]);
-        for form in [HEX.to_uppercase(), key.to_paserk().to_string()] {
+        assert_eq!(*key.to_paserk(), "k4.local.jSscbw6Tp1RI8b4g12OaxeAfe4I0banPXhC41HKfPGo");
+        let minimal = r#"{"kty":"oct","k":"jSscbw6Tp1RI8b4g12OaxeAfe4I0banPXhC41HKfPGo"}"#;
+        for form in [
+            &HEX.to_uppercase(),
+            &*key.to_paserk(),
+            &*key.to_jwk(),
+            minimal,
+            &format!("{minimal} "),
+        ] {
             assert_eq!(form.parse::<SymmetricKey>().unwrap().as_bytes(), key.as_bytes());
         }
         let text: SymmetricKey = TEXT.parse().unwrap();
@@ -198,7 +188,7 @@ mod tests {
         assert_eq!(wrong(&format!("{TEXT}\n")), KeyError::Length { bytes: 33 });
         assert_eq!(wrong(&format!("{HEX}\n")), KeyError::Length { bytes: 65 });
         assert_eq!(wrong(&paserk.replace("k4", "k3")), KeyError::Length { bytes: 52 });
-        assert_eq!(wrong(&paserk[..49]), KeyError::Length { bytes: 30 });
+        assert_eq!(wrong(&paserk[..49]), KeyError::Paserk);
         assert_eq!(wrong(&format!("{}=", *paserk)), KeyError::Paserk);
         assert_eq!(wrong(&format!("{}p", &paserk[..51])), KeyError::Paserk);
         assert_eq!(wrong(&HEX.replace('8', "g")), KeyError::Hex);
@@ -215,7 +205,7 @@ mod tests {
         let mut nearly_zero = [0; 32];
         nearly_zero[5] = 1;
         for (bytes, error) in [
-            (WELL_KNOWN, WellKnown),
+            (&b"12345678901234567890123456789012"[..], WellKnown),
             (&[0; 32], Repetition),
             (b"simple01simple01simple01simple01", Repetition),
             (b"23456789012345678901234567890123", Repetition),
@@ -231,9 +221,11 @@ mod tests {
         ] {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             let paserk = format!("{PASERK}{}", URL_SAFE_NO_PAD.encode(bytes));
+            let jwk = jwk::write_shared(&URL_SAFE_NO_PAD.encode(bytes), "");
             assert_eq!(SymmetricKey::from_bytes(bytes).unwrap_err(), error, "{hex}");
             assert_eq!(hex.parse::<SymmetricKey>().unwrap_err(), error, "{hex}");
             assert_eq!(paserk.parse::<SymmetricKey>().unwrap_err(), error, "{hex}");
+            assert_eq!(jwk.parse::<SymmetricKey>().unwrap_err(), error, "{hex}");
         }
     }
 
