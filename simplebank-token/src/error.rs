@@ -12,7 +12,7 @@ pub enum Error {
     /// The token is genuine and was meant for this, but its time is over.
     #[error("token has expired")]
     Expired,
-    /// The token is malformed, altered, forged, not yet valid, or meant for something else.
+    /// The token is malformed, altered, forged, not yet valid, meant for something else, or of a key that is not in the ring.
     #[error("token is invalid")]
     Invalid,
 }
@@ -31,7 +31,8 @@ pub enum IssueError {
         /// The length it would have had, in bytes.
         bytes: usize,
     },
-    /// The cryptography failed: as far as is known, only because the operating system gave no randomness.
+    /// The cryptography failed: as far as is known, only because the operating system gave no randomness
+    /// or no memory.
     #[error("token could not be made")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

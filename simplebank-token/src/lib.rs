@@ -2,22 +2,37 @@
 //! and one lifetime.
 //!
 //! - [`TokenMaker`]: issues and verifies; object safe, so a server picks its maker at start.
-//! - [`PasetoLocal`]: PASETO v4.local tokens, encrypted and authenticated. The one to choose.
-//! - [`Hs256`]: JWTs signed with HMAC-SHA-256, for those who must. Anybody can read their claims.
 //! - [`Claims`] and [`Expected`]: what a token says, and what the verifier insists on.
-//! - [`SymmetricKey`]: the key of either maker, read from one setting; weak ones are refused.
+//! - [`KeyRing`]: the key that signs, and others that verify, so that keys rotate and nobody is logged out.
 //! - [`Error`]: expired or invalid, and no word more. [`IssueError`]: a token could not be made.
 //!
+//! | Maker | Makes | Key | Take it |
+//! |---|---|---|---|
+//! | [`PasetoLocal`] | PASETO v4.local, encrypted and authenticated | [`SymmetricKey`] | when whoever issues also verifies: the one to choose |
+//! | [`PasetoPublic`] | PASETO v4.public, signed with Ed25519 | [`SecretKey`] | when others verify who must not be able to issue |
+//! | [`Hs256`] | JWT, authenticated with HMAC-SHA-256 | [`SymmetricKey`] | when it has to be a JWT |
+//! | [`EdDsa`] | JWT, signed with Ed25519 | [`SecretKey`] | when it has to be a JWT and others verify |
+//!
+//! Anybody can read the claims in all of them but the first.
+//!
+//! # What is believed
+//!
+//! A token has one spelling. What names its key (the footer of a PASETO, the header of a JWT) is compared with what the maker
+//! itself writes, and never parsed, so a token has no say in how it is verified. What it says is read only when it is known to
+//! be genuine, and then all claims have to be there, once, with their types, and no others.
+//!
 //! Nothing here reads a clock: `now` is an argument. A token is believed from the very second it begins to the second
-//! before it expires, without leeway, so the clocks of servers that share a key must agree.
+//! before it expires; a [`Leeway`] of the maker, none by default, allows for clocks that differ.
+//!
+//! Secrets don't print and are wiped from memory when dropped; weak and published ones are refused.
 //!
 //! ```
 //! use simplebank_core::{Role, SessionId, TokenId, UserId};
 //! use simplebank_token::{Claims, Error, Expected, PasetoLocal, SymmetricKey, TokenKind, TokenMaker};
 //! use time::{Duration, macros::datetime};
 //!
-//! // Read it from TOKEN_SYMMETRIC_KEY; make one with `openssl rand -hex 32`.
-//! let key: SymmetricKey = "8d2b1c6f0e93a75448f1be20d7639ac5e01f7b82346da9cf5e10b8d4729f3c6a".parse()?;
+//! // A server reads it from its settings instead: `text.parse()`.
+//! let key = SymmetricKey::generate()?;
 //! let maker: Box<dyn TokenMaker> = Box::new(PasetoLocal::new(&key));
 //!
 //! let now = datetime!(2026-11-20 12:00 UTC);
@@ -50,10 +65,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Sources: [PASETO v4](https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Version4.md),
-//! [PASERK](https://github.com/paseto-standard/paserk), [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519) (JWT),
-//! [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515) (JWS) and
-//! [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725) (how JWTs go wrong).
+//! Sources: [PASETO v4](https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Version4.md) and
+//! [PASERK](https://github.com/paseto-standard/paserk); RFC [7519](https://www.rfc-editor.org/rfc/rfc7519) (JWT),
+//! [7515](https://www.rfc-editor.org/rfc/rfc7515) (JWS), [7517](https://www.rfc-editor.org/rfc/rfc7517) (JWK),
+//! [7638](https://www.rfc-editor.org/rfc/rfc7638) (thumbprints), [8037](https://www.rfc-editor.org/rfc/rfc8037) (EdDSA in them)
+//! and [8725](https://www.rfc-editor.org/rfc/rfc8725) (how JWTs go wrong).
 
 mod claims;
 mod error;
@@ -80,9 +96,9 @@ pub use ring::{ActiveKey, KeyRing, RingFull};
 
 /// The longest token, in bytes: a longer one is neither issued nor looked at.
 ///
-/// The fixed claims take about 400 bytes of JSON, base64 a third more, nonce, tag and header about 140: with 650 bytes
-/// spent, some 2,500 are left for the names of issuer and audience, and all of it fits the 8 KiB that proxies give to a
-/// header.
+/// The fixed claims take about 400 bytes of JSON, base64 a third more, the key's name, nonce, tag and header about 220: with
+/// 750 bytes spent, some 2,500 are left for the names of issuer and audience, and all of it fits the 8 KiB that proxies give
+/// to a header.
 pub const TOKEN_BYTES_MAX: usize = 4096;
 
 /// Issues tokens, and says which ones it has issued.
@@ -95,10 +111,12 @@ pub trait TokenMaker: Debug + Send + Sync {
     ///
     /// - [`IssueError::Times`]: the claims expire before they begin, or a year is outside 0 to 9999.
     /// - [`IssueError::TooLong`]: the token would exceed [`TOKEN_BYTES_MAX`].
-    /// - [`IssueError::Failed`]: the operating system gave no randomness for the nonce (PASETO only).
+    /// - [`IssueError::Failed`]: the operating system gave no randomness for the nonce (v4.local), or the cryptographic library
+    ///   no signature (EdDSA), as for want of memory.
     fn issue(&self, claims: &Claims) -> Result<String, IssueError>;
 
-    /// The claims of a token that this maker's key has made, that is meant for what is expected and that holds at `now`.
+    /// The claims of a token that one of this maker's keys has made, that is meant for what is expected and that holds at
+    /// `now`.
     ///
     /// # Errors
     ///
@@ -110,4 +128,20 @@ pub trait TokenMaker: Debug + Send + Sync {
         expected: &Expected<'_>,
         now: OffsetDateTime,
     ) -> Result<Claims, Error>;
+}
+
+/// A maker that was chosen when the program runs.
+impl<M: TokenMaker + ?Sized> TokenMaker for Box<M> {
+    fn issue(&self, claims: &Claims) -> Result<String, IssueError> {
+        (**self).issue(claims)
+    }
+
+    fn verify(
+        &self,
+        token: &str,
+        expected: &Expected<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Claims, Error> {
+        (**self).verify(token, expected, now)
+    }
 }

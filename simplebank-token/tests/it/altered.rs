@@ -28,6 +28,22 @@ fn every_altered_character_is_refused() {
     }
 }
 
+#[test]
+fn every_altered_bit_is_refused() {
+    for maker in makers(&key()) {
+        let token = maker.issue(&claims()).unwrap();
+        for at in 0..token.len() {
+            // With the eighth bit it would be no text.
+            for bit in 0..7 {
+                let mut altered = token.clone().into_bytes();
+                altered[at] ^= 1 << bit;
+                let altered = String::from_utf8(altered).expect("it is ASCII");
+                assert_eq!(verdict(&*maker, &altered), Err(Error::Invalid), "{at}: {altered}");
+            }
+        }
+    }
+}
+
 /// The last character of a base64 part may have unused bits; a lenient reader takes up to 16 characters for the same.
 #[test]
 fn the_last_character_of_each_part_has_one_spelling() {

@@ -203,10 +203,9 @@ pub(crate) fn jwt_signed(header: &str, payload: &str, algorithm: Algorithm) -> S
 
 /// The signature of an encoded header and payload.
 pub(crate) fn jwt_signature(message: &str, algorithm: Algorithm) -> String {
-    let key = match algorithm {
-        Algorithm::EdDSA => EncodingKey::from_ed_der(&pkcs8()),
-        _ => EncodingKey::from_secret(&KEY),
-    };
+    let is_pair = algorithm == Algorithm::EdDSA;
+    let key =
+        if is_pair { EncodingKey::from_ed_der(&pkcs8()) } else { EncodingKey::from_secret(&KEY) };
     jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).expect("the key is one")
 }
 

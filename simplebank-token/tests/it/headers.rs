@@ -24,9 +24,10 @@ fn verdicts(header: &str) -> [Result<(), Error>; 2] {
 /// What the maker of this algorithm says of a token.
 fn verdict(algorithm: Algorithm, token: &str) -> Result<(), Error> {
     let keys = key();
-    let maker: Box<dyn TokenMaker> = match algorithm {
-        Algorithm::EdDSA => Box::new(EdDsa::new(&keys.pair)),
-        _ => Box::new(Hs256::new(&keys.shared)),
+    let maker: Box<dyn TokenMaker> = if algorithm == Algorithm::EdDSA {
+        Box::new(EdDsa::new(&keys.pair))
+    } else {
+        Box::new(Hs256::new(&keys.shared))
     };
     maker.verify(token, &expected(&claims()), NOW).map(|_| ())
 }

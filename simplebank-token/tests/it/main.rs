@@ -1,6 +1,8 @@
 //! The makers from outside: what they issue they accept, and nothing else.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod altered;
+mod arbitrary;
 mod attacks;
 mod footers;
 mod forge;
