@@ -8,6 +8,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use secrecy::SecretString;
+use simplebank::token::Leeway;
 use simplebank_localpg::DatabaseArgs;
 
 use crate::Origin;
@@ -63,14 +64,30 @@ pub struct Config {
         value_parser = parse_origin)]
     pub allowed_origins: Vec<Origin>,
 
-    /// Secret key of all tokens: 64 hex digits, as `openssl rand -hex 32` makes them, or 32 characters, or PASERK
-    /// k4.local; without one, a random key is kept in the file token.key of the data directory.
+    /// Key of all tokens of the kinds paseto and jwt: 64 hex digits, as `openssl rand -hex 32` makes them, or 32
+    /// characters, or PASERK k4.local, or JWK; without one, a random key is kept in the file token.key of the data
+    /// directory.
     #[arg(long, value_name = "KEY", env, hide_env_values = true, help_heading = "Tokens",
         value_parser = parse_secret)]
     pub token_symmetric_key: Option<SecretString>,
+    /// Key of all tokens of the kinds paseto-public and jwt-eddsa: PASERK k4.secret, as `simplebank token generate-key`
+    /// makes it, or JWK; without one, a random key is kept in the file token.secret.key of the data directory.
+    #[arg(long, value_name = "KEY", env, hide_env_values = true, help_heading = "Tokens",
+        value_parser = parse_secret)]
+    pub token_secret_key: Option<SecretString>,
+    /// Further keys whose tokens are accepted, though none are made with them, with commas between them: old ones until
+    /// their last token has expired, and with several servers the next one. Hex or PASERK k4.local, or of pairs PASERK
+    /// k4.public.
+    #[arg(long, value_name = "KEYS", env, hide_env_values = true, value_delimiter = ',',
+        help_heading = "Tokens", value_parser = parse_secret)]
+    pub token_verifying_keys: Vec<SecretString>,
     /// What tokens are made as.
     #[arg(long, value_name = "KIND", env, default_value = "paseto", help_heading = "Tokens")]
     pub token_kind: TokenKind,
+    /// How far the clocks of servers that share a key may be apart, up to 60s.
+    #[arg(long, value_name = "DURATION", env, default_value = "0s", help_heading = "Tokens",
+        value_parser = parse_leeway)]
+    pub token_leeway: Leeway,
     /// How long an access token lives, such as 15m.
     #[arg(long, value_name = "DURATION", env, default_value = "15m", help_heading = "Tokens",
         value_parser = parse_token_duration)]
@@ -103,8 +120,12 @@ pub struct Config {
 pub enum TokenKind {
     /// PASETO v4.local: encrypted, so that nobody but the bank can read it.
     Paseto,
+    /// PASETO v4.public: signed with a pair of keys, so that whoever has the public one can verify and nobody alter it.
+    PasetoPublic,
     /// JWT with HS256: signed, so that everybody can read and nobody alter it.
     Jwt,
+    /// JWT with EdDSA: signed with a pair of keys, as paseto-public.
+    JwtEddsa,
 }
 
 /// Where the program runs.
@@ -208,6 +229,13 @@ fn parse_token_duration(text: &str) -> Result<Duration, String> {
     parse_duration(text, Duration::from_secs(1), TOKEN_DURATION_MAX)
 }
 
+fn parse_leeway(text: &str) -> Result<Leeway, String> {
+    let max = Duration::from_secs(Leeway::SECONDS_MAX.into());
+    let duration = parse_duration(text, Duration::ZERO, max)?;
+    let seconds = u8::try_from(duration.as_secs()).ok().filter(|_| duration.subsec_nanos() == 0);
+    seconds.and_then(Leeway::from_seconds).ok_or_else(|| "expected whole seconds".to_owned())
+}
+
 fn parse_shutdown_deadline(text: &str) -> Result<Duration, String> {
     parse_duration(text, Duration::from_secs(1), SHUTDOWN_DEADLINE_MAX)
 }
@@ -276,6 +304,8 @@ mod tests {
             ("--access-token-duration", "25h", "ACCESS_TOKEN_DURATION"),
             ("--refresh-token-duration", "400d", "REFRESH_TOKEN_DURATION"),
             ("--token-kind", "none", "TOKEN_KIND"),
+            ("--token-leeway", "61s", "TOKEN_LEEWAY"),
+            ("--token-leeway", "1500ms", "TOKEN_LEEWAY"),
             ("--allowed-origins", "*", "ALLOWED_ORIGINS"),
             ("--environment", "test", "ENVIRONMENT"),
             ("--log-format", "xml", "LOG_FORMAT"),

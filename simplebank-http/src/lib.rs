@@ -26,6 +26,7 @@ pub mod start;
 mod stream;
 pub mod telemetry;
 mod token_key;
+mod tokens;
 
 pub use rest::{
     BATCH_BYTES_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT, EDGE_CODES, InvalidOrigin, Origin, router,

@@ -17,11 +17,10 @@ use std::{
     time::Duration,
 };
 
-use secrecy::{ExposeSecret as _, SecretString};
 use simplebank::{
     Bank, TokenSettings,
     db::{self, Db, Migrations, PoolOptions},
-    token::{Hs256, KeyError, PasetoLocal, SymmetricKey},
+    token::TokenMaker,
 };
 use simplebank_localpg::{Database, DatabaseArgs};
 use thiserror::Error;
@@ -29,10 +28,11 @@ use tokio::{net::TcpListener, runtime, select, task::spawn_blocking, time::timeo
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    config::{Config, LogFormat, TokenKind},
+    config::{Config, LogFormat},
     rest::{chain, router},
     server::{self, End, Limits},
-    telemetry, token_key,
+    telemetry,
+    tokens::{self, Keys},
 };
 
 /// The exit code when a setting or the surroundings are wrong: something for a person to put right.
@@ -61,10 +61,8 @@ enum Failure {
     NotMigrated { database: String },
     #[error("{database} runs with {settings} off, so a crash can lose money that was acknowledged")]
     NotDurable { database: String, settings: String },
-    #[error("--token-symmetric-key (TOKEN_SYMMETRIC_KEY) is not usable")]
-    Key(#[source] KeyError),
-    #[error("no token key")]
-    KeyFile(#[source] token_key::Error),
+    #[error(transparent)]
+    Tokens(#[from] tokens::Error),
     #[error("no data directory")]
     DataDirectory(#[source] simplebank_localpg::Error),
     #[error("no bank")]
@@ -92,8 +90,7 @@ impl Failure {
                 "switch it on, or take the risk with --allow-unsafe-durability (ALLOW_UNSAFE_DURABILITY)",
             ),
             Self::Local(_)
-            | Self::Key(_)
-            | Self::KeyFile(_)
+            | Self::Tokens(_)
             | Self::DataDirectory(_)
             | Self::Bank(_)
             | Self::System(_) => None,
@@ -126,12 +123,12 @@ async fn run(config: Config) -> Result<(), Failure> {
     let stop = server::signals().map_err(Failure::System)?;
     let listener = listen(config.http_server_address).await?;
     let address = listener.local_addr().map_err(Failure::System)?;
-    let key = config.token_symmetric_key.as_ref().map(parse_key).transpose()?;
+    let keys = Keys::from_settings(&config)?;
     let database = Arc::new(open(config.database.clone()).await?);
     let described = database.describe();
     let mut stop = pin!(stop);
     let prepared = select! {
-        prepared = prepare(&config, key, &database) => prepared.map(Some),
+        prepared = prepare(&config, keys, &database) => prepared.map(Some),
         () = &mut stop => Ok(None),
     };
     let served = match prepared {
@@ -199,7 +196,7 @@ async fn open(arguments: DatabaseArgs) -> Result<Database, Failure> {
 /// A bank on a database that is fit for it, and the data directory if it was needed.
 async fn prepare(
     config: &Config,
-    key: Option<SymmetricKey>,
+    keys: Keys,
     database: &Database,
 ) -> Result<(Bank, Option<PathBuf>), Failure> {
     let failed = |source| Failure::Database { database: database.describe(), source };
@@ -225,8 +222,14 @@ async fn prepare(
         return Err(not_migrated());
     }
     check_durability(config, &database.describe(), &server)?;
-    let (key, data_directory) = key_and_directory(config, key, database.is_local())?;
-    Ok((bank(config, db, &key)?, data_directory))
+    let directory = || {
+        let directory = config.database.data_dir().and_then(|directory| directory.create());
+        directory.map_err(Failure::DataDirectory)
+    };
+    let is_needed = database.is_local() || keys.needs_file();
+    let data_directory = is_needed.then(directory).transpose()?;
+    let tokens = keys.maker(config, directory)?;
+    Ok((bank(config, db, tokens)?, data_directory))
 }
 
 /// Applies the migrations that are missing. If none is, the login needs no right to do so.
@@ -258,40 +261,14 @@ fn check_durability(
     Ok(())
 }
 
-fn parse_key(key: &SecretString) -> Result<SymmetricKey, Failure> {
-    key.expose_secret().parse().map_err(Failure::Key)
-}
-
-/// The key of the settings, or else that of the data directory; and the directory if anything is in it.
-fn key_and_directory(
-    config: &Config,
-    key: Option<SymmetricKey>,
-    is_local: bool,
-) -> Result<(SymmetricKey, Option<PathBuf>), Failure> {
-    let directory = || config.database.data_dir().and_then(|directory| directory.create());
-    match key {
-        Some(key) if !is_local => Ok((key, None)),
-        Some(key) => Ok((key, Some(directory().map_err(Failure::DataDirectory)?))),
-        None => {
-            let directory = directory().map_err(Failure::DataDirectory)?;
-            let key = token_key::load_or_create(&directory).map_err(Failure::KeyFile)?;
-            Ok((key, Some(directory)))
-        }
-    }
-}
-
-fn bank(config: &Config, db: Db, key: &SymmetricKey) -> Result<Bank, Failure> {
+fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Failure> {
     // In range: the settings allow thirty days at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
-    let builder = Bank::builder(db).token_settings(TokenSettings {
+    let builder = Bank::builder(db).tokens(tokens).token_settings(TokenSettings {
         access_duration: whole(config.access_token_duration),
         refresh_duration: whole(config.refresh_token_duration),
         ..TokenSettings::default()
     });
-    let builder = match config.token_kind {
-        TokenKind::Paseto => builder.tokens(PasetoLocal::new(key)),
-        TokenKind::Jwt => builder.tokens(Hs256::new(key)),
-    };
     builder.build().map_err(Failure::Bank)
 }
 

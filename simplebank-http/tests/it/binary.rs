@@ -68,8 +68,14 @@ fn help_names_every_setting() {
         "ALLOWED_ORIGINS",
         "--token-symmetric-key",
         "TOKEN_SYMMETRIC_KEY",
+        "--token-secret-key",
+        "TOKEN_SECRET_KEY",
+        "--token-verifying-keys",
+        "TOKEN_VERIFYING_KEYS",
         "--token-kind",
         "TOKEN_KIND",
+        "--token-leeway",
+        "TOKEN_LEEWAY",
         "--access-token-duration",
         "ACCESS_TOKEN_DURATION",
         "--refresh-token-duration",
@@ -88,7 +94,10 @@ fn help_names_every_setting() {
 #[test]
 fn secrets_in_the_environment_are_not_in_the_help() {
     let mut command = binary(&home());
-    command.env("TOKEN_SYMMETRIC_KEY", "hush").env("DATABASE_URL", "postgres://u:hush@h/d");
+    for name in ["TOKEN_SYMMETRIC_KEY", "TOKEN_SECRET_KEY", "TOKEN_VERIFYING_KEYS"] {
+        command.env(name, "hush");
+    }
+    command.env("DATABASE_URL", "postgres://u:hush@h/d");
     let help = command.arg("--help").output().unwrap();
     assert!(!String::from_utf8(help.stdout).unwrap().contains("hush"));
 }
@@ -113,6 +122,9 @@ fn wrong_settings_are_refused_by_name() {
         ("DATABASE_WAIT", "1ms"),
         ("NO_MIGRATE", "perhaps"),
         ("TOKEN_SYMMETRIC_KEY", "short"),
+        ("TOKEN_SECRET_KEY", "k4.secret.AAAA"),
+        ("TOKEN_VERIFYING_KEYS", "short"),
+        ("TOKEN_LEEWAY", "2m"),
     ] {
         let text = refusal(binary(&home).env(variable, value));
         assert!(text.contains(variable), "{variable}={value}: {text}");
