@@ -5,15 +5,15 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use simplebank::{
     core::{Role, SessionId, TokenId, UserId},
-    token::{Claims, Expected, Hs256, PasetoLocal, SymmetricKey, TokenKind, TokenMaker},
+    token::{
+        Claims, EdDsa, Expected, Hs256, PasetoLocal, PasetoPublic, SecretKey, SymmetricKey,
+        TokenKind, TokenMaker,
+    },
 };
 use time::{Duration, macros::datetime};
 
 fn tokens(criterion: &mut Criterion) {
     let now = datetime!(2026-01-01 00:00 UTC);
-    let key: SymmetricKey = "8c2fd6f51ab3e09d4c7716a9e02b5d3488aa10cf6e94b72d53f1087be6c9d240"
-        .parse()
-        .expect("a key that is not weak");
     let claims = Claims {
         id: TokenId::from_parts(1, [1; 10]),
         subject: UserId::from_parts(1, [2; 10]),
@@ -28,9 +28,13 @@ fn tokens(criterion: &mut Criterion) {
     };
     let expected =
         Expected { kind: TokenKind::Access, issuer: "simplebank", audience: "simplebank" };
-    let makers: [(&str, Box<dyn TokenMaker>); 2] = [
-        ("paseto_v4_local", Box::new(PasetoLocal::new(&key))),
-        ("jwt_hs256", Box::new(Hs256::new(&key))),
+    let shared = SymmetricKey::generate().expect("the system has randomness");
+    let pair = SecretKey::generate().expect("the system has randomness");
+    let makers: [(&str, Box<dyn TokenMaker>); 4] = [
+        ("paseto_v4_local", Box::new(PasetoLocal::new(&shared))),
+        ("paseto_v4_public", Box::new(PasetoPublic::new(&pair))),
+        ("jwt_hs256", Box::new(Hs256::new(&shared))),
+        ("jwt_eddsa", Box::new(EdDsa::new(&pair))),
     ];
     for (name, maker) in makers {
         let token = maker.issue(&claims).expect("claims of this year");

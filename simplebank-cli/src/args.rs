@@ -4,6 +4,7 @@ mod holds;
 mod import;
 mod limits;
 mod statement;
+mod token;
 
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::ArgAction,
@@ -24,6 +25,7 @@ pub(crate) use self::{
     import::{FileFormat, Import, KeyPrefix},
     limits::Limits,
     statement::{StatementFormat, StatementOf, TransferHistory},
+    token::{KeyKind, Token},
 };
 use self::{import::IMPORT_HELP, statement::STATEMENT_HELP};
 use crate::{exit::Failure, output::Format};
@@ -122,6 +124,9 @@ pub(crate) enum Command {
         #[arg(long)]
         locks: bool,
     },
+    /// Makes and shows keys for the tokens of a server.
+    #[command(subcommand)]
+    Token(Token),
     /// Prints a script that completes commands in a shell.
     Completions {
         /// The shell.

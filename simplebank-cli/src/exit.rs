@@ -58,6 +58,9 @@ pub(crate) enum Failure {
     /// There is no password.
     #[error("password: none given")]
     NoPassword,
+    /// A token key can't be read, made or used. The key is never part of the text.
+    #[error("token key: {0}")]
+    TokenKey(String),
     /// Data would be lost, and nobody has agreed to that.
     #[error("this would take back {lost}, and destroy all data in their tables; nothing was done")]
     WouldDestroy { lost: String },
@@ -122,6 +125,7 @@ impl Failure {
             | Self::Value { .. }
             | Self::Password(_)
             | Self::NoPassword
+            | Self::TokenKey(_)
             | Self::WouldDestroy { .. }
             | Self::NoDatabase(_)
             | Self::NotMigrated { .. }
@@ -140,9 +144,11 @@ impl Failure {
     /// A stable name for programs: the bank's code where the bank gave the answer.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Arguments(_) | Self::Value { .. } | Self::Password(_) | Self::NoPassword => {
-                "invalid_input"
-            }
+            Self::Arguments(_)
+            | Self::Value { .. }
+            | Self::Password(_)
+            | Self::NoPassword
+            | Self::TokenKey(_) => "invalid_input",
             Self::WouldDestroy { .. } => "confirmation_required",
             Self::Connect { source, .. } if is_overload(source) => "overloaded",
             Self::NoDatabase(_) | Self::Connect { .. } => "database_unreachable",
@@ -170,6 +176,7 @@ impl Failure {
             Self::Value { .. }
             | Self::Password(_)
             | Self::NoPassword
+            | Self::TokenKey(_)
             | Self::WouldDestroy { .. }
             | Self::NoDatabase(_)
             | Self::Connect { .. }
@@ -212,6 +219,7 @@ impl Failure {
             Self::Arguments(_)
             | Self::Value { .. }
             | Self::Password(_)
+            | Self::TokenKey(_)
             | Self::NoDatabase(_)
             | Self::Runtime(_) => None,
         }

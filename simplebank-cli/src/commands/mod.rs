@@ -10,6 +10,7 @@ mod locks;
 mod migrate;
 mod money;
 mod statement;
+mod token;
 mod user;
 mod verify;
 
@@ -66,6 +67,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Code, Failure> {
         Command::Verify => on_bank(&database, format, async |bank| verify::run(bank, format).await),
         Command::Doctor { locks: false } => doctor::run(&database, format),
         Command::Doctor { locks: true } => locks::run(&database, format),
+        Command::Token(command) => token::run(command, format),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -28,6 +28,7 @@ fn help_lists_every_command_setting_and_exit_code() {
             "statement",
             "verify",
             "doctor",
+            "token",
             "completions",
             "--json",
             "--database-url",
@@ -80,6 +81,8 @@ fn every_command_explains_itself_and_takes_the_common_settings_behind_it() {
         vec!["statement"],
         vec!["verify"],
         vec!["doctor"],
+        vec!["token", "generate-key"],
+        vec!["token", "show-key"],
         vec!["completions"],
     ] {
         let help = run(&[command.as_slice(), &["--help"]].concat()).ok().stdout;

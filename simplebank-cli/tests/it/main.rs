@@ -16,6 +16,7 @@ mod pipes;
 mod readme;
 mod server;
 mod statements;
+mod tokens;
 mod users;
 mod verify;
 
