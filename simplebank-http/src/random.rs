@@ -1,4 +1,4 @@
-//! The door by which randomness enters this crate: request ids and a fresh token key.
+//! The door by which randomness enters this crate: request ids and the names of files.
 
 /// Bytes that nobody can foresee.
 ///

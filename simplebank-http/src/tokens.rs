@@ -127,6 +127,9 @@ impl<K: ActiveKey + Kept> Named<K> {
             parsed.map_err(|source| Error::Verifying { number, source })
         });
         let verifying = verifying.collect::<Result<Vec<_>, _>>()?;
+        if verifying.len() >= KeyRing::<K>::KEYS_MAX {
+            return Err(Error::TooMany(RingFull));
+        }
         Ok(Self { active: active.map_err(unusable)?, verifying })
     }
 

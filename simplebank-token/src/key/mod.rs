@@ -19,8 +19,7 @@ pub use self::{
 const TEXT_BYTES_MAX: usize = 2048;
 
 /// How to do better; what is said of the bytes of a key ends with it.
-const MAKE_ONE: &str =
-    "make a random one; for a shared key `openssl rand -hex 32` does, without its line break";
+const MAKE_ONE: &str = "make a random one, such as `openssl rand -hex 32` for a shared key";
 
 /// A text or some bytes are not a key that may be used. The key itself is never part of the message.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
