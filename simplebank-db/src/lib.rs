@@ -49,6 +49,7 @@ pub mod testing;
 pub mod transfers;
 pub mod tx;
 pub mod users;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -63,6 +64,7 @@ pub use self::{
     migrate::{Migration, Migrations},
     spec::{Access, Isolation, TxSpec},
     tx::{AfterCommit, Body, BodyError, Tx},
+    watch::LoginWatch,
 };
 use self::{counter::Counter, spec::Session, tx::Shelf};
 

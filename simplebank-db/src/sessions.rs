@@ -1,6 +1,7 @@
 //! The table `sessions`.
 
 use simplebank_core::{SessionId, UserId, session::Session, user::User};
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -49,7 +50,10 @@ pub struct Login {
 /// # Errors
 ///
 /// Whatever the database answers.
-pub async fn find_all(tx: &mut Tx<'_>, ids: &[SessionId]) -> Result<Vec<Login>, Error> {
+pub async fn find_all(
+    executor: impl PgExecutor<'_>,
+    ids: &[SessionId],
+) -> Result<Vec<Login>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
     let rows = sqlx::query!(
         r#"
@@ -61,7 +65,7 @@ pub async fn find_all(tx: &mut Tx<'_>, ids: &[SessionId]) -> Result<Vec<Login>, 
         "#,
         &ids,
     )
-    .fetch_all(tx.connection())
+    .fetch_all(executor)
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -43,7 +43,7 @@ struct Parts {
     token_settings: TokenSettings,
     passwords: Passwords,
     committer: Committer,
-    logins: Logins,
+    logins: Arc<Logins>,
     cash: Mutex<HashMap<Currency, AccountId>>,
 }
 
@@ -116,7 +116,7 @@ impl Builder {
         let passwords = Passwords::new();
         let Self { db, clock, token_settings, committer, .. } = self;
         let committer = Committer::new(committer);
-        let (logins, cash) = (Logins::default(), Mutex::default());
+        let (logins, cash) = (Arc::default(), Mutex::default());
         let parts = Parts { db, clock, tokens, token_settings, passwords, committer, logins, cash };
         Ok(Bank { parts: Arc::new(parts), writes: Writes::Everything })
     }
@@ -169,7 +169,7 @@ impl Bank {
         self.writes == Writes::Nothing
     }
 
-    pub(crate) fn logins(&self) -> &Logins {
+    pub(crate) fn logins(&self) -> &Arc<Logins> {
         &self.parts.logins
     }
 

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use simplebank_core::{Account, AccountId};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use simplebank_core::{Account, AccountId, SessionId};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::OffsetDateTime;
 use tracing::Instrument as _;
@@ -22,6 +23,7 @@ use crate::{
     error::NotCommitted,
     observe::{self, Observed},
     postings::{self, Batch},
+    sessions::{self, Login},
 };
 
 /// How long a statement waits for a lock. Who finds it taken does better to take the road through a transaction.
@@ -163,11 +165,32 @@ impl Alone<'_> {
     /// # Errors
     ///
     /// Whatever the database answers; the session is closed then.
-    pub async fn find_accounts(&mut self, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+    pub async fn find_accounts(&mut self, ids: Vec<AccountId>) -> Result<Vec<Account>, Error> {
+        self.read(move |connection| {
+            async move { accounts::find_all(connection, &ids).await }.boxed()
+        })
+        .await
+    }
+
+    /// Reads sessions and their users: see [`sessions::find_all`].
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database answers; the session is closed then.
+    pub async fn find_logins(&mut self, ids: Vec<SessionId>) -> Result<Vec<Login>, Error> {
+        self.read(move |connection| {
+            async move { sessions::find_all(connection, &ids).await }.boxed()
+        })
+        .await
+    }
+
+    async fn read<T>(
+        &mut self,
+        read: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
         let mut session = self.session.take().ok_or_else(|| Error::Unavailable(silence()))?;
         let mut deadline = Deadline::new(after(self.spec.patience() / 2));
-        let find = accounts::find_all(&mut session.connection, ids);
-        let found = deadline.wait_for(pin!(find)).await;
+        let found = deadline.wait_for(read(&mut session.connection)).await;
         let found = found.ok_or_else(|| Error::Unavailable(silence()))??;
         self.session = Some(session);
         Ok(found)

@@ -229,7 +229,7 @@ impl Bank {
         let mut alone = self.db().alone(POST.name()).await?;
         if !missing.is_empty() {
             // A session may have died since it was last used; the long road finds out whether that is all.
-            let Ok(found) = alone.find_accounts(&missing).await else {
+            let Ok(found) = alone.find_accounts(missing).await else {
                 return Ok(Tried::Failed(None));
             };
             found.into_iter().for_each(|account| memory.put(account));

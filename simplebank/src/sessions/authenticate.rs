@@ -6,6 +6,7 @@ use simplebank_db::sessions::Login;
 use simplebank_token::{Claims, Expected, TokenKind};
 use time::OffsetDateTime;
 
+use super::watch;
 use crate::{Bank, Error};
 
 /// Who is asking, as they are now.
@@ -42,6 +43,7 @@ impl Bank {
     /// accounts is at stake, and which come too often to read the session each time.
     ///
     /// Whoever logs out or loses a role by this bank, or a clone of it, does so at once; by another process, within a second.
+    /// The first call begins to listen for that, with one connection beside the pool's, until nobody has called for half a minute.
     ///
     /// # Errors
     ///
@@ -53,6 +55,7 @@ impl Bank {
         let login = match recent.get(claims.session) {
             Some(login) => live(login, &claims, now)?,
             None => {
+                watch::ensure(recent, self.db());
                 let reading = recent.reading();
                 let login = self.login_of(&claims, now).await?;
                 recent.put(&reading, login.clone());

@@ -12,6 +12,7 @@ use simplebank_db::{
     sessions::{self, Login},
 };
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::{Bank, Error};
 
@@ -20,13 +21,13 @@ const FIND_SESSIONS: TxSpec = TxSpec::read_committed("find_sessions").read_only(
 /// Most sessions that are read by one statement.
 const READ_MAX: usize = 1_000;
 
-/// How long a login may be relied on that another process may have ended meanwhile.
+/// How long a login may be relied on that another process may have ended meanwhile, if nobody has told.
 pub(crate) const RECENT: Duration = Duration::from_secs(1);
 
 /// Most logins that are kept. Beyond that all are forgotten, and read anew as they come.
-const LOGINS_MAX: usize = 10_000;
+const LOGINS_MAX: usize = 50_000;
 
-/// Keeps logins for [`RECENT`]; what this process ends is forgotten at once. Gathers those that are asked for while others are
+/// Keeps logins for [`RECENT`], or for as long as the [watch](super::watch) hears what ends; what this process ends is forgotten at once. Gathers those that are asked for while others are
 /// read, so that each is read after it was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
@@ -39,6 +40,11 @@ struct Kept {
     logins: HashMap<SessionId, (Instant, Login)>,
     /// How often something was ended.
     endings: u64,
+    /// When the last question that was answered was asked: what had ended by then is not kept any more.
+    heard_at: Option<Instant>,
+    is_watched: bool,
+    /// Somebody has asked for a login since the watch last looked.
+    is_used: bool,
 }
 
 /// When a login was begun to be read: what is ended after that makes it worthless.
@@ -49,9 +55,40 @@ pub(crate) struct Reading {
 
 impl Logins {
     pub(super) fn get(&self, session: SessionId) -> Option<Login> {
-        let kept = self.lock();
+        let mut kept = self.lock();
+        kept.is_used = true;
+        let is_recent = |at: Instant| at.elapsed() < RECENT;
         let (read_at, login) = kept.logins.get(&session)?;
-        (read_at.elapsed() < RECENT).then(|| login.clone())
+        (is_recent(*read_at) || kept.heard_at.is_some_and(is_recent)).then(|| login.clone())
+    }
+
+    /// Whether nobody watches yet: then the caller does.
+    pub(super) fn begin_watch(&self) -> bool {
+        !std::mem::replace(&mut self.lock().is_watched, true)
+    }
+
+    pub(super) fn end_watch(&self) {
+        let mut kept = self.lock();
+        (kept.is_watched, kept.heard_at) = (false, None);
+    }
+
+    /// Whether somebody has asked for a login since the last call.
+    pub(super) fn is_used(&self) -> bool {
+        std::mem::take(&mut self.lock().is_used)
+    }
+
+    /// Forgets what has ended, by the answer to a question that was asked at `asked_at`.
+    pub(super) fn hear(&self, ended: &[Uuid], asked_at: Instant) {
+        let mut kept = self.lock();
+        kept.heard_at = Some(asked_at);
+        if ended.is_empty() {
+            return;
+        }
+        kept.endings = kept.endings.wrapping_add(1);
+        let is_ended = |id: Uuid| ended.contains(&id);
+        kept.logins.retain(|session, (_, login)| {
+            !is_ended(session.as_uuid()) && !is_ended(login.user.id.as_uuid())
+        });
     }
 
     /// To be called before a login is read that is to be [`put`](Self::put).
@@ -125,12 +162,7 @@ impl Reader {
     async fn read(mut self) {
         while let Some(waiting) = self.bank.logins().next_asked() {
             let ids: Vec<SessionId> = waiting.iter().map(|(id, _)| *id).collect();
-            let found: Result<Vec<Login>, db::Error> = self
-                .bank
-                .db()
-                .transact(FIND_SESSIONS, async |tx| sessions::find_all(tx, &ids).await)
-                .await;
-            match found {
+            match self.find(&ids).await {
                 Ok(logins) => {
                     let logins: HashMap<SessionId, Login> =
                         logins.into_iter().map(|login| (login.session.id, login)).collect();
@@ -149,6 +181,15 @@ impl Reader {
         }
         // Whoever asks from now on has a reader of their own.
         self.is_done = true;
+    }
+
+    async fn find(&self, ids: &[SessionId]) -> Result<Vec<Login>, db::Error> {
+        let db = self.bank.db();
+        if let Ok(found) = db.alone(FIND_SESSIONS.name()).await?.find_logins(ids.to_vec()).await {
+            return Ok(found);
+        }
+        // What it was used on may have died since it was last used; this finds out whether that is all.
+        db.transact(FIND_SESSIONS, async |tx| sessions::find_all(tx.connection(), ids).await).await
     }
 }
 

@@ -5,6 +5,7 @@ mod log_in;
 mod log_out;
 mod logins;
 mod renew;
+mod watch;
 
 pub(crate) use self::logins::Logins;
 pub use self::{

@@ -16,6 +16,7 @@ mod statements;
 mod users;
 mod verify;
 mod verify_promises;
+mod watch;
 
 use simplebank::{
     Bank, Deposit, Error, NewPassword, OpenAccount, Receipt, Register, Transfer, Withdrawal,
