@@ -52,6 +52,8 @@ impl Running {
 pub(crate) struct Log {
     /// Transfers that were acknowledged, warming up included.
     pub(crate) acknowledged: u64,
+    /// Transfers that were acknowledged before the meters were read.
+    pub(crate) earlier: u64,
     /// Transfers that were refused as too many at a time.
     pub(crate) refused: u64,
     /// How long each took that was acknowledged while it counted, in microseconds.
@@ -72,6 +74,7 @@ impl Log {
     /// Adds what somebody else was told.
     pub(crate) fn add(&mut self, mut other: Self) {
         self.acknowledged += other.acknowledged;
+        self.earlier += other.earlier;
         self.refused += other.refused;
         self.latencies_us.append(&mut other.latencies_us);
     }
@@ -129,14 +132,14 @@ pub(crate) struct Figures {
     pub(crate) client_us: Option<f64>,
     /// The share of what was asked that was refused as too much, from 0 to 1.
     pub(crate) refused: f64,
-    /// Transfers that were acknowledged, warming up included.
+    /// Transfers that were acknowledged, those before and while warming up included.
     pub(crate) acknowledged: u64,
 }
 
 impl Figures {
     /// What a log and the meters before and after come to.
     pub(crate) fn new(log: Log, schedule: Schedule, before: Meters, after: Meters) -> Self {
-        let Log { acknowledged, refused, mut latencies_us } = log;
+        let Log { acknowledged, earlier, refused, mut latencies_us } = log;
         latencies_us.sort_unstable();
         let each = |before: Option<Duration>, after: Option<Duration>| {
             let used = after?.saturating_sub(before?);
@@ -157,7 +160,7 @@ impl Figures {
             server_us: each(before.server, after.server),
             client_us: each(before.client, after.client),
             refused: float(refused) / float((acknowledged + refused).max(1)),
-            acknowledged,
+            acknowledged: acknowledged + earlier,
         }
     }
 }

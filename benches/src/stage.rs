@@ -1,6 +1,6 @@
 //! Where measurements are made: a PostgreSQL, a bank with customers, and each system in its turn.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 
@@ -22,6 +22,9 @@ use crate::{
 /// The databases from which others are copied.
 pub(crate) const COURSE_TEMPLATE: &str = "course_template";
 pub(crate) const BANK_TEMPLATE: &str = "bank_template";
+/// For how long a server serves 64 connections before it is measured.
+const ACQUAINTANCE: Schedule =
+    Schedule { warm_up: Duration::ZERO, counted: Duration::from_secs(2) };
 /// The databases of a round.
 pub(crate) const COURSE: &str = "course";
 pub(crate) const BANK: &str = "bank";
@@ -143,10 +146,19 @@ impl Stage {
 
     async fn over_http(&self, case: Case, bank: &str, chooser: Chooser, keys: String) -> Measured {
         let server = self.serve(bank).await?;
+        // It is to know most customers and accounts, as one does that has not just been started.
+        let mut chooser = chooser;
+        let (everybody, theirs) = (chooser.split(), format!("{keys}-earlier"));
+        let earlier = http_client::Load {
+            schedule: ACQUAINTANCE,
+            ..self.http_load(&server, 64, everybody, theirs)
+        };
+        let earlier = spawn_blocking(move || http_client::run(&earlier)).await??.acknowledged;
         let load = self.http_load(&server, case.connections, chooser, keys);
         let pid = Some(server.pid());
         let before = Meters::before(&self.cluster, pid).await?;
         let log = spawn_blocking(move || http_client::run(&load)).await??;
+        let log = Log { earlier, ..log };
         let after = Meters::of_processors(&self.cluster, pid);
         spawn_blocking(move || server.stop()).await??;
         Ok((log, before, after.and_after(&self.cluster).await?))
