@@ -11,6 +11,7 @@
 //! - [`statement`], [`Instant`]: an account's history between two moments.
 //! - [`ledger`]: the invariants of a finished ledger, checked row by row.
 //! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
+//! - [`job`]: work for later, and when to try it again.
 //! - [`Rejection`]: every business "no", with its stable code.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -22,6 +23,7 @@ pub mod hold;
 pub mod id;
 pub mod idempotency;
 pub mod instant;
+pub mod job;
 pub mod ledger;
 pub mod memo;
 pub mod money;
@@ -36,9 +38,10 @@ pub use access::{Principal, Role};
 pub use account::Account;
 pub use currency::Currency;
 pub use hold::Hold;
-pub use id::{AccountId, HoldId, SessionId, TokenId, TransferId, UserId};
+pub use id::{AccountId, HoldId, JobId, SessionId, TokenId, TransferId, UserId, VerificationId};
 pub use idempotency::IdempotencyKey;
 pub use instant::Instant;
+pub use job::Job;
 pub use memo::Memo;
 pub use money::{Amount, Balance};
 pub use rejection::Rejection;

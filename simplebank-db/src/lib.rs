@@ -34,6 +34,7 @@ pub mod entries;
 mod error;
 pub mod holds;
 pub mod idempotency;
+pub mod jobs;
 pub mod locks;
 mod migrate;
 pub mod observe;

@@ -4,6 +4,7 @@
 mod attacked;
 mod cancel;
 mod faults;
+mod jobs;
 mod kills;
 mod migrations;
 mod observe;
