@@ -11,6 +11,7 @@
 //! - [`statement`], [`Instant`]: an account's history between two moments.
 //! - [`ledger`]: the invariants of a finished ledger, checked row by row.
 //! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
+//! - [`verification`]: showing that an e-mail address is one's own.
 //! - [`job`]: work for later, and when to try it again.
 //! - [`Rejection`]: every business "no", with its stable code.
 
@@ -33,6 +34,7 @@ pub mod statement;
 pub mod text;
 pub mod transfer;
 pub mod user;
+pub mod verification;
 
 pub use access::{Principal, Role};
 pub use account::Account;

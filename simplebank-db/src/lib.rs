@@ -50,6 +50,7 @@ pub mod testing;
 pub mod transfers;
 pub mod tx;
 pub mod users;
+pub mod verifications;
 
 use std::time::Duration;
 

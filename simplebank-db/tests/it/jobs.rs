@@ -158,6 +158,16 @@ async fn whoever_comes_back_after_the_lease_changes_nothing() {
     assert!(!fail(db, job(1).id, 1, Next::Dead).await);
     assert_eq!(all(db).await, [again.job]);
     assert!(complete(db, job(1).id, 2).await);
+
+    // The control: a lease of no time keeps nobody away, and two are at it.
+    enqueue(db, &job(2)).await;
+    let kinds = ["greet".to_owned()];
+    for with in [1, 2] {
+        let claim = async |tx: &mut simplebank_db::Tx<'_>| {
+            jobs::claim(tx, &kinds, lease(with), NOW, NOW).await
+        };
+        assert!(db.transact(TEST, claim).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]
