@@ -80,6 +80,9 @@ pub(crate) enum Failure {
     /// A user who was named does not exist.
     #[error("there is no user {username}, given as '{argument}'")]
     NoSuchUser { argument: &'static str, username: Username },
+    /// Mail can't be sent as it is set.
+    #[error("no mail")]
+    Mail(#[source] simplebank::mail::MailError),
     /// A use case.
     #[error(transparent)]
     Bank(#[from] Error),
@@ -125,6 +128,7 @@ impl Failure {
             | Self::WouldDestroy { .. }
             | Self::NoDatabase(_)
             | Self::NotMigrated { .. }
+            | Self::Mail(_)
             | Self::Migrations(_) => Code::Setup,
             Self::Connect { source, .. } if is_overload(source) => Code::Again,
             Self::Connect { .. } => Code::Setup,
@@ -140,9 +144,11 @@ impl Failure {
     /// A stable name for programs: the bank's code where the bank gave the answer.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Arguments(_) | Self::Value { .. } | Self::Password(_) | Self::NoPassword => {
-                "invalid_input"
-            }
+            Self::Arguments(_)
+            | Self::Value { .. }
+            | Self::Password(_)
+            | Self::NoPassword
+            | Self::Mail(_) => "invalid_input",
             Self::WouldDestroy { .. } => "confirmation_required",
             Self::Connect { source, .. } if is_overload(source) => "overloaded",
             Self::NoDatabase(_) | Self::Connect { .. } => "database_unreachable",
@@ -176,6 +182,7 @@ impl Failure {
             | Self::NotMigrated { .. }
             | Self::Migrations(_)
             | Self::NoSuchUser { .. }
+            | Self::Mail(_)
             | Self::Bank(_)
             | Self::Money { .. }
             | Self::Import { .. }
@@ -213,6 +220,7 @@ impl Failure {
             | Self::Value { .. }
             | Self::Password(_)
             | Self::NoDatabase(_)
+            | Self::Mail(_)
             | Self::Runtime(_) => None,
         }
     }
