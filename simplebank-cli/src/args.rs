@@ -2,6 +2,7 @@
 
 mod holds;
 mod import;
+mod jobs;
 mod limits;
 mod statement;
 mod token;
@@ -17,17 +18,19 @@ use simplebank::{
         memo::{Description, Reference},
         user::{Email, FullName, Username},
     },
+    mail::MailArgs,
 };
 use simplebank_localpg::DatabaseArgs;
 
 pub(crate) use self::{
     holds::{Hold, HoldHistory, PlaceHold, Reverse},
     import::{FileFormat, Import, KeyPrefix},
+    jobs::{Job, JobOf},
     limits::Limits,
     statement::{StatementFormat, StatementOf, TransferHistory},
     token::{KeyKind, Token},
 };
-use self::{import::IMPORT_HELP, statement::STATEMENT_HELP};
+use self::{import::IMPORT_HELP, jobs::WORKER_HELP, statement::STATEMENT_HELP};
 use crate::{exit::Failure, output::Format};
 
 const AFTER_HELP: &str = "\
@@ -109,6 +112,12 @@ pub(crate) enum Command {
     /// Shows what happened to an account in a period, oldest first, with the balances before and after.
     #[command(after_help = STATEMENT_HELP)]
     Statement(StatementOf),
+    /// Lists jobs such as mails to be sent, tries dead letters again, gives jobs up.
+    #[command(subcommand)]
+    Job(Job),
+    /// Does the bank's jobs, such as sending mails, until it is stopped.
+    #[command(after_help = WORKER_HELP)]
+    Worker(MailArgs),
     /// Checks the whole ledger, as it is at one moment, against the invariants I1 to I5, I11 and I12.
     ///
     /// The bank can be used meanwhile. Exits with 1 and the first bad row if a promise is broken.

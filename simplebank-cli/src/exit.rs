@@ -83,6 +83,9 @@ pub(crate) enum Failure {
     /// A user who was named does not exist.
     #[error("there is no user {username}, given as '{argument}'")]
     NoSuchUser { argument: &'static str, username: Username },
+    /// Mail can't be sent as it is set.
+    #[error("no mail")]
+    Mail(#[source] simplebank::mail::MailError),
     /// A use case.
     #[error(transparent)]
     Bank(#[from] Error),
@@ -129,6 +132,7 @@ impl Failure {
             | Self::WouldDestroy { .. }
             | Self::NoDatabase(_)
             | Self::NotMigrated { .. }
+            | Self::Mail(_)
             | Self::Migrations(_) => Code::Setup,
             Self::Connect { source, .. } if is_overload(source) => Code::Again,
             Self::Connect { .. } => Code::Setup,
@@ -148,7 +152,8 @@ impl Failure {
             | Self::Value { .. }
             | Self::Password(_)
             | Self::NoPassword
-            | Self::TokenKey(_) => "invalid_input",
+            | Self::TokenKey(_)
+            | Self::Mail(_) => "invalid_input",
             Self::WouldDestroy { .. } => "confirmation_required",
             Self::Connect { source, .. } if is_overload(source) => "overloaded",
             Self::NoDatabase(_) | Self::Connect { .. } => "database_unreachable",
@@ -183,6 +188,7 @@ impl Failure {
             | Self::NotMigrated { .. }
             | Self::Migrations(_)
             | Self::NoSuchUser { .. }
+            | Self::Mail(_)
             | Self::Bank(_)
             | Self::Money { .. }
             | Self::Import { .. }
@@ -221,6 +227,7 @@ impl Failure {
             | Self::Password(_)
             | Self::TokenKey(_)
             | Self::NoDatabase(_)
+            | Self::Mail(_)
             | Self::Runtime(_) => None,
         }
     }

@@ -195,7 +195,7 @@ fn lines(table: &Table) -> String {
 }
 
 /// A time, in RFC 3339 and UTC.
-fn instant(time: OffsetDateTime) -> String {
+pub(crate) fn instant(time: OffsetDateTime) -> String {
     let time = time.to_offset(UtcOffset::UTC);
     // Only a year beyond 9999 has no such form.
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
@@ -212,6 +212,7 @@ pub(crate) struct UserRow {
     username: String,
     full_name: String,
     email: String,
+    email_verified_at: Option<String>,
     role: &'static str,
     password_changed_at: String,
     created_at: String,
@@ -224,6 +225,7 @@ impl From<User> for UserRow {
             username: user.username.to_string(),
             full_name: user.full_name.to_string(),
             email: user.email.to_string(),
+            email_verified_at: user.email_verified_at.map(instant),
             role: user.role.as_str(),
             password_changed_at: instant(user.password_changed_at),
             created_at: instant(user.created_at),
@@ -237,14 +239,17 @@ impl Row for UserRow {
         text("username", 12),
         text("full_name", 16),
         text("email", 24),
+        text("email_verified_at", TIME),
         text("role", 9),
         text("password_changed_at", TIME),
         text("created_at", TIME),
     ];
 
     fn cells(&self) -> Vec<String> {
-        let Self { id, username, full_name, email, role, password_changed_at, created_at } = self;
-        [id, username, full_name, email, *role, password_changed_at, created_at]
+        let Self { id, username, full_name, email, role, password_changed_at, created_at, .. } =
+            self;
+        let verified = self.email_verified_at.as_deref().unwrap_or("-");
+        [id, username, full_name, email, verified, *role, password_changed_at, created_at]
             .map(|cell: &str| cell.to_owned())
             .into()
     }

@@ -75,13 +75,15 @@ pub enum Power {
     CloseOwnAccount,
     /// Close anybody's account.
     CloseAnyAccount,
+    /// Look at jobs, try them again and give them up.
+    ManageJobs,
     /// Make somebody a depositor or a banker.
     SetRole,
 }
 
 impl Power {
     /// Every power.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OpenOwnAccount,
         Self::OpenAnyAccount,
         Self::TransferFromOwn,
@@ -94,6 +96,7 @@ impl Power {
         Self::SettleAny,
         Self::CloseOwnAccount,
         Self::CloseAnyAccount,
+        Self::ManageJobs,
         Self::SetRole,
     ];
 }
@@ -139,6 +142,7 @@ impl Principal {
                 | Power::Freeze
                 | Power::SetLimits
                 | Power::SettleAny
+                | Power::ManageJobs
                 | Power::SetRole => false,
             },
             Self::User { role: Role::Banker, .. } => match power {
@@ -152,7 +156,10 @@ impl Principal {
                 | Power::Freeze
                 | Power::SetLimits
                 | Power::SettleAny => true,
-                Power::OpenAnyAccount | Power::TransferFromAny | Power::SetRole => false,
+                Power::OpenAnyAccount
+                | Power::TransferFromAny
+                | Power::ManageJobs
+                | Power::SetRole => false,
             },
             Self::Operator => match power {
                 Power::OpenOwnAccount | Power::CloseOwnAccount | Power::TransferFromOwn => false,
@@ -165,6 +172,7 @@ impl Principal {
                 | Power::Freeze
                 | Power::SetLimits
                 | Power::SettleAny
+                | Power::ManageJobs
                 | Power::SetRole => true,
             },
         }
@@ -221,6 +229,7 @@ mod tests {
                 SetLimits,
                 SettleAny,
                 CloseAnyAccount,
+                ManageJobs,
                 SetRole
             ]
         );

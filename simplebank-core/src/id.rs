@@ -76,6 +76,10 @@ ids! {
     HoldId;
     /// Names one token.
     TokenId;
+    /// Names a job.
+    JobId;
+    /// Names a request to show that an e-mail address is one's own.
+    VerificationId;
 }
 
 impl UserId {

@@ -11,6 +11,8 @@
 //! - [`statement`], [`Instant`]: an account's history between two moments.
 //! - [`ledger`]: the invariants of a finished ledger, checked row by row.
 //! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
+//! - [`verification`]: showing that an e-mail address is one's own.
+//! - [`job`]: work for later, and when to try it again.
 //! - [`Rejection`]: every business "no", with its stable code.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -22,6 +24,7 @@ pub mod hold;
 pub mod id;
 pub mod idempotency;
 pub mod instant;
+pub mod job;
 pub mod ledger;
 pub mod memo;
 pub mod money;
@@ -31,14 +34,16 @@ pub mod statement;
 pub mod text;
 pub mod transfer;
 pub mod user;
+pub mod verification;
 
 pub use access::{Principal, Role};
 pub use account::Account;
 pub use currency::Currency;
 pub use hold::Hold;
-pub use id::{AccountId, HoldId, SessionId, TokenId, TransferId, UserId};
+pub use id::{AccountId, HoldId, JobId, SessionId, TokenId, TransferId, UserId, VerificationId};
 pub use idempotency::IdempotencyKey;
 pub use instant::Instant;
+pub use job::Job;
 pub use memo::Memo;
 pub use money::{Amount, Balance};
 pub use rejection::Rejection;

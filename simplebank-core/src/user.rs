@@ -119,8 +119,10 @@ pub struct User {
     pub username: Username,
     /// What they are called.
     pub full_name: FullName,
-    /// Where to write to them; not unique until it is verified.
+    /// Where to write to them; not unique, and nothing is known of it until it is verified.
     pub email: Email,
+    /// When they showed that the address is theirs.
+    pub email_verified_at: Option<OffsetDateTime>,
     /// What they are to the bank.
     pub role: Role,
     /// When the password was last set.

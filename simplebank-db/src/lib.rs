@@ -34,6 +34,7 @@ pub mod entries;
 mod error;
 pub mod holds;
 pub mod idempotency;
+pub mod jobs;
 pub mod locks;
 mod migrate;
 pub mod observe;
@@ -49,6 +50,7 @@ pub mod testing;
 pub mod transfers;
 pub mod tx;
 pub mod users;
+pub mod verifications;
 mod watch;
 
 use std::{sync::Arc, time::Duration};

@@ -58,7 +58,7 @@ pub async fn find_all(
     let rows = sqlx::query!(
         r#"
         select s.id, s.user_id, s.refresh_token_hash, s.revoked_at, s.expires_at, s.created_at,
-               u.username, u.full_name, u.email, u.role, u.password_changed_at, u.created_at as user_created_at
+               u.username, u.full_name, u.email, u.email_verified_at, u.role, u.password_changed_at, u.created_at as user_created_at
         from simplebank.sessions s
         join simplebank.users u on u.id = s.user_id
         where s.id = any($1)
@@ -81,6 +81,7 @@ pub async fn find_all(
                 username: row.username,
                 full_name: row.full_name,
                 email: row.email,
+                email_verified_at: row.email_verified_at,
                 role: row.role,
                 password_changed_at: row.password_changed_at,
                 created_at: row.user_created_at,

@@ -2,8 +2,9 @@
 
 use simplebank_core::{
     Role, UserId,
-    user::{User, Username},
+    user::{Email, User, Username},
 };
+use time::OffsetDateTime;
 
 use crate::{
     Error, Tx,
@@ -19,8 +20,8 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: &str) -> Result
     sqlx::query!(
         r#"
         insert into simplebank.users
-            (id, username, password_hash, full_name, email, role, password_changed_at, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+            (id, username, password_hash, full_name, email, role, password_changed_at, created_at, email_verified_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         "#,
         user.id.as_uuid(),
         user.username.as_str(),
@@ -30,6 +31,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: &str) -> Result
         user.role.as_str(),
         user.password_changed_at,
         user.created_at,
+        user.email_verified_at,
     )
     .execute(tx.connection())
     .await?;
@@ -45,7 +47,7 @@ pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     let row = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
         from simplebank.users
         where id = $1
         "#,
@@ -65,7 +67,7 @@ pub async fn find_by_username(tx: &mut Tx<'_>, username: &Username) -> Result<Op
     let row = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
         from simplebank.users
         where username = $1
         "#,
@@ -98,7 +100,7 @@ pub async fn list(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<
     let rows = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
         from simplebank.users
         where id <> $3
           and id >= $1
@@ -112,6 +114,52 @@ pub async fn list(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<
     .fetch_all(tx.connection())
     .await?;
     rows.into_iter().map(User::try_from).collect()
+}
+
+/// The user, locked until the transaction ends, or `None`.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"
+        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
+        from simplebank.users
+        where id = $1
+        for no key update
+        "#,
+        id.as_uuid(),
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    row.map(User::try_from).transpose()
+}
+
+/// Notes that `email` was shown to be a user's at `now`; the answer is false if it is their address no more.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_email_verified(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    email: &Email,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        r#"
+        update simplebank.users
+        set email_verified_at = coalesce(email_verified_at, $3)
+        where id = $1
+          and email = $2
+        "#,
+        id.as_uuid(),
+        email.as_str(),
+        now,
+    );
+    Ok(done.execute(tx.connection()).await?.rows_affected() == 1)
 }
 
 /// Makes a user a `role`; the answer is false if there is no such user.

@@ -8,7 +8,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use secrecy::SecretString;
-use simplebank::token::Leeway;
+use simplebank::{mail::MailArgs, token::Leeway};
 use simplebank_localpg::DatabaseArgs;
 
 use crate::Origin;
@@ -97,6 +97,17 @@ pub struct Config {
         value_parser = parse_token_duration)]
     pub refresh_token_duration: Duration,
 
+    /// Where mail goes.
+    #[command(flatten)]
+    pub mail: MailArgs,
+    /// Whether users may move money out before they have shown that their e-mail address is theirs [default: required with
+    /// an SMTP server, otherwise optional, since nobody gets the mails then].
+    #[arg(long, value_name = "WHETHER", env, help_heading = "Mail")]
+    pub email_verification: Option<EmailVerification>,
+    /// Don't send mails from here: `simplebank worker` does, elsewhere.
+    #[arg(long, env, help_heading = "Mail", value_parser = BoolishValueParser::new())]
+    pub no_worker: bool,
+
     /// Where this runs: in production, logs are JSON unless --log-format says otherwise.
     #[arg(
         long,
@@ -126,6 +137,15 @@ pub enum TokenKind {
     Jwt,
     /// JWT with EdDSA: signed with a pair of keys, as paseto-public.
     JwtEddsa,
+}
+
+/// Whether users must have shown that their e-mail address is theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmailVerification {
+    /// They need not.
+    Optional,
+    /// Until then they look and are paid, and move nothing out.
+    Required,
 }
 
 /// Where the program runs.
@@ -179,6 +199,17 @@ impl Config {
             return Err(command.error(ErrorKind::ValueValidation, text));
         }
         Ok(config)
+    }
+
+    /// Whether an address must be verified.
+    #[must_use]
+    pub fn email_verification(&self) -> simplebank::EmailVerification {
+        match self.email_verification {
+            Some(EmailVerification::Required) => simplebank::EmailVerification::Required,
+            Some(EmailVerification::Optional) => simplebank::EmailVerification::Optional,
+            None if self.mail.reaches_people() => simplebank::EmailVerification::Required,
+            None => simplebank::EmailVerification::Optional,
+        }
     }
 
     /// How logs are written.
@@ -312,6 +343,11 @@ mod tests {
             ("--log-level", "a=b=c", "RUST_LOG"),
             ("--connections-max", "0", "CONNECTIONS_MAX"),
             ("--shutdown-deadline", "soon", "SHUTDOWN_DEADLINE"),
+            ("--smtp-url", "mail.example", "SMTP_URL"),
+            ("--smtp-url", "smtp://u:hush@mail.example?tls=none", "SMTP_URL"),
+            ("--mail-from", "bank", "MAIL_FROM"),
+            ("--public-url", "bank.example", "PUBLIC_URL"),
+            ("--email-verification", "perhaps", "EMAIL_VERIFICATION"),
         ] {
             let error = read(&[&format!("{flag}={value}")]).unwrap_err();
             assert!(error.contains(flag) && error.contains(variable), "{flag}: {error}");
@@ -322,6 +358,19 @@ mod tests {
     fn a_key_is_never_shown() {
         let config = read(&["--token-symmetric-key", "12345678901234567890123456789012"]).unwrap();
         assert!(!format!("{config:?}").contains("1234567890"));
+    }
+
+    #[test]
+    fn addresses_must_be_verified_where_mail_reaches_people() {
+        use simplebank::EmailVerification::{Optional, Required};
+        let asked = |arguments: &[&str]| read(arguments).unwrap().email_verification();
+        assert_eq!(asked(&[]), Optional);
+        assert_eq!(asked(&["--smtp-url", "smtps://u:hush@mail.example"]), Required);
+        let both = ["--smtp-url", "smtps://mail.example", "--email-verification", "optional"];
+        assert_eq!(asked(&both), Optional);
+        assert_eq!(asked(&["--email-verification", "required"]), Required);
+        let config = read(&["--smtp-url", "smtps://u:hush@mail.example"]).unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
     }
 
     #[test]

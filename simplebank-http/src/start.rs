@@ -4,7 +4,7 @@
 //! 2. Open the database: the one that was named, or the local one, which is started.
 //! 3. Bring the schema up to date, unless it is or nobody wants it, and look whether commits are durable.
 //! 4. Say where it is, and serve until SIGTERM or SIGINT; start the local PostgreSQL again should it die.
-//! 5. Finish what runs, close the pool, give the local PostgreSQL back: it stops if nobody else uses it.
+//! 5. Finish what runs, jobs included, close the pool, give the local PostgreSQL back: it stops if nobody else uses it.
 
 use std::{
     convert::Infallible,
@@ -18,13 +18,20 @@ use std::{
 };
 
 use simplebank::{
-    Bank, TokenSettings,
+    Bank, TokenSettings, Worker,
     db::{self, Db, Migrations, PoolOptions},
+    mail::MailError,
     token::TokenMaker,
 };
 use simplebank_localpg::{Database, DatabaseArgs};
 use thiserror::Error;
-use tokio::{net::TcpListener, runtime, select, task::spawn_blocking, time::timeout};
+use tokio::{
+    net::TcpListener,
+    runtime, select,
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -65,6 +72,8 @@ enum Failure {
     Tokens(#[from] tokens::Error),
     #[error("no data directory")]
     DataDirectory(#[source] simplebank_localpg::Error),
+    #[error("no mail")]
+    Mail(#[source] MailError),
     #[error("no bank")]
     Bank(#[source] simplebank::Error),
     #[error("the operating system refuses to help")]
@@ -92,6 +101,7 @@ impl Failure {
             Self::Local(_)
             | Self::Tokens(_)
             | Self::DataDirectory(_)
+            | Self::Mail(_)
             | Self::Bank(_)
             | Self::System(_) => None,
         }
@@ -122,10 +132,8 @@ pub fn main() -> ExitCode {
 async fn run(config: Config) -> Result<(), Failure> {
     let stop = server::signals().map_err(Failure::System)?;
     let listener = listen(config.http_server_address).await?;
-    let address = listener.local_addr().map_err(Failure::System)?;
     let keys = Keys::from_settings(&config)?;
     let database = Arc::new(open(config.database.clone()).await?);
-    let described = database.describe();
     let mut stop = pin!(stop);
     let prepared = select! {
         prepared = prepare(&config, keys, &database) => prepared.map(Some),
@@ -133,20 +141,81 @@ async fn run(config: Config) -> Result<(), Failure> {
     };
     let served = match prepared {
         Ok(Some((bank, data_directory))) => {
-            announce(&config, address, &described, data_directory.as_deref());
-            let app = router(bank.clone(), &config.allowed_origins);
-            let end = select! {
-                end = server::serve(listener, app, limits(&config), stop) => end,
-                never = look_after(&database) => match never {},
-            };
-            close(&bank, end).await;
-            Ok(())
+            serve(&config, listener, bank, data_directory.as_deref(), &database, stop).await
         }
         Ok(None) => Ok(()),
         Err(failure) => Err(failure),
     };
     give_back(database).await;
     served
+}
+
+/// Serves, and does the bank's jobs, until `stop` is ready.
+async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    bank: Bank,
+    data_directory: Option<&Path>,
+    database: &Arc<Database>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
+    let address = listener.local_addr().map_err(Failure::System)?;
+    let worker = worker(config, &bank, address, data_directory).map_err(Failure::Mail)?;
+    announce(config, address, &database.describe(), data_directory);
+    let at_work = AtWork::begin(worker);
+    let app = router(bank.clone(), &config.allowed_origins);
+    let end = select! {
+        end = server::serve(listener, app, limits(config), stop) => end,
+        never = look_after(database) => match never {},
+    };
+    at_work.end(config.shutdown_deadline).await;
+    close(&bank, end).await;
+    Ok(())
+}
+
+/// Who does the bank's jobs here, unless somebody else does.
+fn worker(
+    config: &Config,
+    bank: &Bank,
+    address: SocketAddr,
+    data_directory: Option<&Path>,
+) -> Result<Option<Worker>, MailError> {
+    if config.no_worker {
+        return Ok(None);
+    }
+    let mailer = config.mail.mailer(data_directory)?;
+    let letterhead = config.mail.letterhead(&format!("http://{}", reachable(address)));
+    Ok(Some(Worker::new(bank.clone(), mailer, letterhead)))
+}
+
+/// A worker that runs beside the server.
+struct AtWork {
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl AtWork {
+    fn begin(worker: Option<Worker>) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(async move {
+            // A sender that is gone means the same as a message.
+            let stopped = async { drop(stopped.await) };
+            if let Some(worker) = worker {
+                worker.run(stopped).await;
+            }
+        });
+        Self { stop, running }
+    }
+
+    /// Lets it finish what it has begun. What isn't done by the deadline is done again when its lease is over.
+    async fn end(mut self, deadline: Duration) {
+        // Nobody hears it if there is no worker.
+        let _ = self.stop.send(());
+        if timeout(deadline, &mut self.running).await.is_err() {
+            tracing::warn!("jobs were cut off, and will be done again");
+            self.running.abort();
+        }
+    }
 }
 
 /// Starts the local PostgreSQL again whenever it has died: nobody else would, as long as this server runs.
@@ -264,7 +333,8 @@ fn check_durability(
 fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Failure> {
     // In range: the settings allow thirty days at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
-    let builder = Bank::builder(db).tokens(tokens).token_settings(TokenSettings {
+    let builder = Bank::builder(db).tokens(tokens).email_verification(config.email_verification());
+    let builder = builder.token_settings(TokenSettings {
         access_duration: whole(config.access_token_duration),
         refresh_duration: whole(config.refresh_token_duration),
         ..TokenSettings::default()
@@ -293,23 +363,38 @@ async fn close(bank: &Bank, end: End) {
 /// Tells people where the bank is and what to do next; machines get a line of their log.
 fn announce(config: &Config, address: SocketAddr, database: &str, data_directory: Option<&Path>) {
     let data = data_directory.map_or("-".to_owned(), |path| path.display().to_string());
+    let mail = match config.no_worker {
+        true => "by `simplebank worker`".to_owned(),
+        false => config.mail.describe(data_directory),
+    };
     match config.log_format() {
-        LogFormat::Json => tracing::info!(%address, database, data_directory = data, "listening"),
-        LogFormat::Text => say(io::stdout(), format_args!("{}", welcome(address, database, &data))),
+        LogFormat::Json => {
+            tracing::info!(%address, database, data_directory = data, mail, "listening");
+        }
+        LogFormat::Text => {
+            say(io::stdout(), format_args!("{}", welcome(address, database, &data, &mail)));
+        }
     }
 }
 
-fn welcome(address: SocketAddr, database: &str, data: &str) -> String {
+/// Where somebody on this machine finds what listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
     let mut here = address;
     if address.ip().is_unspecified() {
         here.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
+    here
+}
+
+fn welcome(address: SocketAddr, database: &str, data: &str, mail: &str) -> String {
+    let here = reachable(address);
     let version = env!("CARGO_PKG_VERSION");
     format!(
         r#"simplebank {version} listens on http://{address}
 
   database        {database}
   data directory  {data}
+  mail            {mail}
   documentation   http://{here}/docs
   OpenAPI         http://{here}/openapi.json
 

@@ -16,6 +16,7 @@ use crate::{
     ports::{self, Clock, SystemClock, new_id},
     road::committer::{Committer, CommitterOptions},
     sessions::Logins,
+    users::{EmailVerification, Verified},
 };
 
 const FIND_CASH: TxSpec = TxSpec::read_committed("find_cash");
@@ -44,6 +45,8 @@ struct Parts {
     passwords: Passwords,
     committer: Committer,
     logins: Arc<Logins>,
+    email_verification: EmailVerification,
+    verified: Verified,
     cash: Mutex<HashMap<Currency, AccountId>>,
 }
 
@@ -80,9 +83,15 @@ pub struct Builder {
     tokens: Option<Arc<dyn TokenMaker>>,
     token_settings: TokenSettings,
     committer: CommitterOptions,
+    email_verification: EmailVerification,
 }
 
 impl Builder {
+    /// Lets users pay before their e-mail address is verified, or not.
+    pub fn email_verification(self, email_verification: EmailVerification) -> Self {
+        Self { email_verification, ..self }
+    }
+
     /// Gathers orders by `options`.
     pub fn committer(self, options: CommitterOptions) -> Self {
         Self { committer: options, ..self }
@@ -114,10 +123,20 @@ impl Builder {
             None => Arc::new(PasetoLocal::new(&random_key()?)),
         };
         let passwords = Passwords::new();
-        let Self { db, clock, token_settings, committer, .. } = self;
+        let Self { db, clock, token_settings, committer, email_verification, .. } = self;
         let committer = Committer::new(committer);
-        let (logins, cash) = (Arc::default(), Mutex::default());
-        let parts = Parts { db, clock, tokens, token_settings, passwords, committer, logins, cash };
+        let parts = Parts {
+            db,
+            clock,
+            tokens,
+            token_settings,
+            passwords,
+            committer,
+            logins: Arc::default(),
+            email_verification,
+            verified: Verified::default(),
+            cash: Mutex::default(),
+        };
         Ok(Bank { parts: Arc::new(parts), writes: Writes::Everything })
     }
 }
@@ -149,6 +168,7 @@ impl Bank {
             tokens: None,
             token_settings: TokenSettings::default(),
             committer: CommitterOptions::default(),
+            email_verification: EmailVerification::default(),
         }
     }
 
@@ -171,6 +191,14 @@ impl Bank {
 
     pub(crate) fn logins(&self) -> &Arc<Logins> {
         &self.parts.logins
+    }
+
+    pub(crate) fn email_verification(&self) -> EmailVerification {
+        self.parts.email_verification
+    }
+
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.parts.verified
     }
 
     pub(crate) fn committer(&self) -> &Committer {

@@ -42,6 +42,15 @@ pub enum Error {
     /// The caller may not do this.
     #[error("not allowed")]
     Forbidden,
+    /// The caller has not shown yet that their e-mail address is theirs, and may only look.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
+    /// No code of now is this one: it is another, or too old, or used up.
+    #[error("the code is not valid")]
+    WrongCode,
+    /// So many codes were sent that no other one is, for now.
+    #[error("too many codes were sent")]
+    TooManyCodes,
     /// There is no such thing, or it is none of the caller's business: both look alike.
     #[error("{what} not found")]
     NotFound {
@@ -141,11 +150,11 @@ impl Error {
         match self {
             Self::Invalid { .. } => Kind::Invalid,
             Self::Unauthenticated | Self::WrongCredentials => Kind::Unauthenticated,
-            Self::Forbidden => Kind::Forbidden,
+            Self::Forbidden | Self::EmailNotVerified => Kind::Forbidden,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Rejected(rejection) => kind_of_rejection(rejection),
-            Self::KeyReused => Kind::Rejected,
-            Self::TooMany => Kind::TooMany,
+            Self::KeyReused | Self::WrongCode => Kind::Rejected,
+            Self::TooMany | Self::TooManyCodes => Kind::TooMany,
             Self::Member { error, .. } => error.kind(),
             Self::Shared(error) => error.kind(),
             Self::Overloaded | Self::Unanswered => Kind::Unavailable,
@@ -167,6 +176,9 @@ impl Error {
             Self::Unauthenticated => "unauthenticated",
             Self::WrongCredentials => "wrong_credentials",
             Self::Forbidden => "forbidden",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::WrongCode => "wrong_code",
+            Self::TooManyCodes => "too_many_codes",
             Self::NotFound { .. } => "not_found",
             Self::Rejected(rejection) => rejection.code(),
             Self::KeyReused => "idempotency_key_reused",
@@ -182,11 +194,14 @@ impl Error {
     }
 
     /// Every code of the bank's own; those of [`Rejection`] come on top.
-    pub const CODES: [&str; 12] = [
+    pub const CODES: [&str; 15] = [
         "invalid_input",
         "unauthenticated",
         "wrong_credentials",
         "forbidden",
+        "email_not_verified",
+        "wrong_code",
+        "too_many_codes",
         "not_found",
         "idempotency_key_reused",
         KEY_IN_USE,

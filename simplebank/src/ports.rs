@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use simplebank_core::{AccountId, HoldId, SessionId, TokenId, TransferId, UserId};
+use simplebank_core::{
+    AccountId, HoldId, JobId, SessionId, TokenId, TransferId, UserId, VerificationId,
+};
 use time::OffsetDateTime;
 
 use crate::Error;
@@ -54,7 +56,7 @@ macro_rules! new_ids {
     )+};
 }
 
-new_ids! { AccountId HoldId SessionId TokenId TransferId UserId }
+new_ids! { AccountId HoldId JobId SessionId TokenId TransferId UserId VerificationId }
 
 /// A fresh identifier that sorts after those made a millisecond before.
 pub(crate) fn new_id<I: NewId>(now: OffsetDateTime) -> Result<I, Error> {

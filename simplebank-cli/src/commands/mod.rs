@@ -6,6 +6,7 @@ mod doctor;
 mod entries;
 mod holds;
 mod import;
+mod jobs;
 mod locks;
 mod migrate;
 mod money;
@@ -64,6 +65,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Code, Failure> {
         Command::Statement(of) => {
             on_bank(&database, format, async |bank| statement::run(&of, bank, format).await)
         }
+        Command::Job(command) => jobs::run(command, &database, format),
+        Command::Worker(mail) => jobs::work(&mail, &database, format),
         Command::Verify => on_bank(&database, format, async |bank| verify::run(bank, format).await),
         Command::Doctor { locks: false } => doctor::run(&database, format),
         Command::Doctor { locks: true } => locks::run(&database, format),

@@ -9,6 +9,7 @@ mod history;
 mod holds;
 mod import;
 mod input;
+mod jobs;
 mod locks;
 mod migrate;
 mod money;

@@ -30,7 +30,16 @@ async fn a_user_is_created_and_listed_as_json_and_as_a_table() {
     assert_eq!(users.len(), 1, "without the operator");
     assert_eq!(
         fields(&users[0]),
-        ["created_at", "email", "full_name", "id", "password_changed_at", "role", "username"]
+        [
+            "created_at",
+            "email",
+            "email_verified_at",
+            "full_name",
+            "id",
+            "password_changed_at",
+            "role",
+            "username"
+        ]
     );
     assert_eq!(users[0]["full_name"], "Alice Doe");
     assert!(users[0]["created_at"].as_str().unwrap().ends_with('Z'));

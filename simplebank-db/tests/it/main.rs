@@ -5,6 +5,7 @@ mod attacked;
 mod cancel;
 mod doubt;
 mod faults;
+mod jobs;
 mod kills;
 mod migrations;
 mod observe;

@@ -30,12 +30,16 @@ async fn down_and_up_again_gives_the_same_tables() {
 async fn one_step_at_a_time_goes_down_and_up() {
     let database = TestDatabase::new().await;
     let mut migrations = Migrations::connect(&database.url()).await.unwrap();
-    let latest = migrations.status().await.unwrap().len();
-    for target in (0..i64::try_from(latest).unwrap()).rev() {
+    let versions: Vec<i64> =
+        migrations.status().await.unwrap().iter().map(|step| step.version).collect();
+    let below = [0].into_iter().chain(versions.iter().copied());
+    for (count, target) in
+        below.take(versions.len()).enumerate().collect::<Vec<_>>().into_iter().rev()
+    {
         migrations.down(target).await.unwrap();
         let applied =
             migrations.status().await.unwrap().iter().filter(|step| step.is_applied).count();
-        assert_eq!(i64::try_from(applied), Ok(target));
+        assert_eq!(applied, count, "{target}");
     }
     migrations.up().await.unwrap();
 }

@@ -365,7 +365,7 @@ async fn every_constraint_has_a_name_of_ours() {
     let owner = database.owner().await;
     let sql = r"select conname::text from pg_constraint c join pg_namespace n on n.oid = c.connamespace
         where n.nspname = 'simplebank' and conrelid <> 'simplebank.migrations'::regclass
-          and conname !~ '^(users|sessions|accounts|account_limits|transfers|reversals|holds|entries|idempotency)_([a-z_]+_)?(pk|fk|key|check)$'";
+          and conname !~ '^(users|sessions|accounts|account_limits|transfers|reversals|holds|entries|idempotency|jobs|email_verifications|email_codes)_([a-z_]+_)?(pk|fk|key|check)$'";
     let unnamed: Vec<String> = sqlx::query_scalar(sql).fetch_all(&owner).await.unwrap();
     assert_eq!(unnamed, Vec::<String>::new());
 }

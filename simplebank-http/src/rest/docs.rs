@@ -94,6 +94,18 @@ pub(super) struct PageParameters {
     cursor: Option<String>,
 }
 
+/// The parameters of the link in a mail.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described; `query::VerificationQuery` reads them")]
+pub(super) struct VerificationParameters {
+    /// The request that the code was sent for.
+    id: String,
+    /// The code.
+    #[param(example = "ABCD-EFGH-JKMN-PQRS")]
+    code: String,
+}
+
 /// The parameters of a statement.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

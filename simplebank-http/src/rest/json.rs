@@ -93,7 +93,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::PayloadTooLarge { bytes_max };
     // A length that is announced is refused before a byte of it is read.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > bytes_max) {

@@ -27,6 +27,7 @@ mod reversals;
 mod statements;
 mod transfers;
 mod users;
+mod verification;
 
 use axum::Router;
 use simplebank::Bank;
@@ -48,6 +49,7 @@ pub use self::{
 pub fn router(bank: Bank, allowed_origins: &[Origin]) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
         .merge(users::routes())
+        .merge(verification::routes())
         .merge(accounts::routes())
         .merge(limits::routes())
         .merge(statements::routes())

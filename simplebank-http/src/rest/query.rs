@@ -3,8 +3,8 @@
 use std::{fmt::Display, str::FromStr};
 
 use axum::{
-    extract::{FromRequestParts, Path, Query},
-    http::{HeaderMap, header, request::Parts},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use simplebank::{
     Bank, FieldError, Page, PageLimit, Statement,
@@ -13,8 +13,13 @@ use simplebank::{
 
 use super::{
     cursor::{List, Place},
+    json,
     problem::Refusal,
+    verification::Sent,
 };
+
+/// The longest form, in bytes: the only one has an id and a code.
+const FORM_BYTES_MAX: usize = 1024;
 
 /// The identifier in the path.
 #[derive(Debug)]
@@ -58,6 +63,32 @@ impl Parameters {
         Ok(Self(seen))
     }
 
+    /// The fields of a form, which are written as a query is.
+    async fn read_form(request: Request, names: &[&str]) -> Result<Self, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        let mut types = parts.headers.get_all(header::CONTENT_TYPE).iter();
+        let is_form = |value: &HeaderValue| {
+            let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        };
+        if !types.next().is_some_and(is_form) || types.next().is_some() {
+            let detail = "the header Content-Type must be application/x-www-form-urlencoded";
+            return Err(Refusal::UnsupportedMediaType { detail });
+        }
+        let unreadable = || Refusal::malformed_body("the form can't be read");
+        let bytes = json::read(body, FORM_BYTES_MAX).await?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| unreadable())?;
+        parts.uri = format!("/?{text}").parse().map_err(|_| unreadable())?;
+        Self::read(&parts, names)
+    }
+
+    fn sent(&mut self) -> Result<Sent, Refusal> {
+        let missing = |name: &'static str| Refusal::malformed_field(name, "is missing");
+        let id = self.parse("id")?.ok_or_else(|| missing("id"))?;
+        let code = self.parse("code")?.ok_or_else(|| missing("code"))?;
+        Ok(Sent { id, code })
+    }
+
     fn take(&mut self, name: &str) -> Option<String> {
         let place = self.0.iter().position(|(other, _)| other == name)?;
         Some(self.0.swap_remove(place).1)
@@ -96,6 +127,30 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         Parameters::read(parts, &[]).map(|_| Self)
+    }
+}
+
+/// The code behind the link in a mail.
+#[derive(Debug)]
+pub(crate) struct VerificationQuery(pub(crate) Sent);
+
+impl<S: Send + Sync> FromRequestParts<S> for VerificationQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        Parameters::read(parts, &["id", "code"])?.sent().map(Self)
+    }
+}
+
+/// The code that the page behind that link sends.
+#[derive(Debug)]
+pub(crate) struct VerificationForm(pub(crate) Sent);
+
+impl<S: Send + Sync> FromRequest<S> for VerificationForm {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        Parameters::read_form(request, &["id", "code"]).await?.sent().map(Self)
     }
 }
 

@@ -93,6 +93,9 @@ pub(super) struct User {
     full_name: String,
     #[schema(example = "alice@example.org")]
     email: String,
+    /// When they showed that the address is theirs; null until then.
+    #[serde(with = "time::serde::rfc3339::option")]
+    email_verified_at: Option<OffsetDateTime>,
     /// `depositor` or `banker`.
     #[schema(example = "depositor")]
     role: &'static str,
@@ -109,6 +112,7 @@ impl From<user::User> for User {
             username: user.username.to_string(),
             full_name: user.full_name.to_string(),
             email: user.email.to_string(),
+            email_verified_at: user.email_verified_at,
             role: user.role.as_str(),
             password_changed_at: user.password_changed_at,
             created_at: user.created_at,
@@ -153,7 +157,7 @@ struct RenewedAccess {
     access_token_expires_at: OffsetDateTime,
 }
 
-/// Registers a new user: anybody can become a depositor.
+/// Registers a new user: anybody can become a depositor. They are sent a mail with a code.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = RegisterRequest,
     responses((status = 201, description = "The new user", body = User), PublicProblems))]
 async fn register(

@@ -80,6 +80,16 @@ fn help_names_every_setting() {
         "ACCESS_TOKEN_DURATION",
         "--refresh-token-duration",
         "REFRESH_TOKEN_DURATION",
+        "--smtp-url",
+        "SMTP_URL",
+        "--mail-from",
+        "MAIL_FROM",
+        "--public-url",
+        "PUBLIC_URL",
+        "--email-verification",
+        "EMAIL_VERIFICATION",
+        "--no-worker",
+        "NO_WORKER",
         "--environment",
         "ENVIRONMENT",
         "--log-format",
@@ -246,6 +256,17 @@ async fn without_settings_it_serves_from_a_local_database_and_leaves_nothing_run
     let url = format!("{}/v1/users", server.base);
     let made = client.post(&url).header("x-request-id", "mine").json(&body).send().await.unwrap();
     assert_eq!(made.status(), 201);
+    // The mail to her becomes a file; 60 s are more than any worker takes.
+    let give_up_at = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let mail = loop {
+        let mails = std::fs::read_dir(home.path().join("mail")).into_iter().flatten();
+        let mut written = mails.filter_map(|file| Some(file.ok()?.path()));
+        if let Some(path) = written.find(|path| path.extension().is_some_and(|end| end == "eml")) {
+            break std::fs::read_to_string(path).unwrap();
+        }
+        assert!(std::time::Instant::now() < give_up_at, "no mail was written");
+    };
+    assert!(mail.contains("To: alice@example.org") && mail.contains(&server.base), "{mail}");
     let (code, message, logs) = server.stop();
     assert_eq!(code, Some(0), "{logs}");
     assert!(message.contains("/docs") && message.contains("curl"), "{message}");

@@ -5,8 +5,16 @@ use simplebank::db::Migrations;
 
 use crate::support::{PASSWORD, World, names, transfer_body};
 
-const USER: [&str; 7] =
-    ["created_at", "email", "full_name", "id", "password_changed_at", "role", "username"];
+const USER: [&str; 8] = [
+    "created_at",
+    "email",
+    "email_verified_at",
+    "full_name",
+    "id",
+    "password_changed_at",
+    "role",
+    "username",
+];
 /// An account inside a receipt, which never changes.
 const ACCOUNT: [&str; 6] = ["balance", "created_at", "currency", "id", "owner", "status"];
 /// An account as it is now.

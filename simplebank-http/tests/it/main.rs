@@ -23,3 +23,4 @@ mod promises;
 mod reversals;
 mod statements;
 mod support;
+mod verification;

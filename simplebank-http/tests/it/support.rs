@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use simplebank::{
-    Bank, Page, PageLimit,
+    Bank, EmailVerification, Page, PageLimit,
     core::{AccountId, Principal, Role, UserId},
     testing::{FixedClock, TestDatabase},
 };
@@ -56,9 +56,19 @@ impl World {
     }
 
     pub(crate) async fn with_origins(origins: &[Origin]) -> Self {
+        Self::with(origins, EmailVerification::Optional).await
+    }
+
+    /// A bank in which who has not verified their address moves no money out.
+    pub(crate) async fn with_verification() -> Self {
+        Self::with(&[], EmailVerification::Required).await
+    }
+
+    async fn with(origins: &[Origin], email_verification: EmailVerification) -> Self {
         let database = TestDatabase::new().await;
         let clock = FixedClock::default();
-        let bank = Bank::builder(database.db().clone()).clock(clock.clone()).build().unwrap();
+        let builder = Bank::builder(database.db().clone()).clock(clock.clone());
+        let bank = builder.email_verification(email_verification).build().unwrap();
         let server = Server::start(router(bank.clone(), origins), Limits::default()).await;
         let base = format!("http://{}", server.address);
         Self { bank, clock, base, client: client(), database, _server: server }

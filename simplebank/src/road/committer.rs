@@ -104,6 +104,7 @@ impl Commit for Bank {
 impl Bank {
     /// Takes a group through the committer.
     pub(crate) async fn post(&self, group: Group) -> Result<GroupAnswer, Error> {
+        self.check_verified(&group.wishes).await?;
         if self.is_dry() {
             return self.try_out(group).await;
         }
@@ -116,6 +117,7 @@ impl Bank {
         &self,
         wishes: Vec<Wish>,
     ) -> Result<Vec<Result<super::Answer, Error>>, Error> {
+        self.check_verified(&wishes).await?;
         if self.is_dry() {
             let answers = self.try_out(Group { wishes, mode: Mode::Independent }).await?;
             let answers = answers.map_err(|offender| Error::from(offender.refusal))?;
@@ -152,6 +154,7 @@ impl Bank {
 
     /// Takes one wish through a transaction that somebody else commits.
     pub(crate) async fn post_in(&self, tx: &mut db::Tx<'_>, wish: Wish) -> Result<Done, Error> {
+        self.check_verified_in(tx, &wish).await?;
         let group = Group::one(wish);
         let groups = std::slice::from_ref(&group);
         let mut answers = if self.is_dry() {

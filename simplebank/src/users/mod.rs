@@ -3,5 +3,11 @@
 mod find;
 mod register;
 mod set_role;
+mod verified;
+mod verify_email;
 
-pub use self::register::Register;
+pub use self::{register::Register, verified::EmailVerification};
+pub(crate) use self::{
+    verified::Verified,
+    verify_email::{code_hash, fresh_code},
+};

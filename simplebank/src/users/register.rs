@@ -1,4 +1,4 @@
-//! Registering: anybody can become a depositor.
+//! Registering: anybody can become a depositor, and is sent a code to show that their e-mail address is theirs.
 
 use simplebank_core::{
     Rejection, Role,
@@ -6,6 +6,7 @@ use simplebank_core::{
 };
 use simplebank_db::{Constraint, TxSpec, users};
 
+use super::verify_email::{Names, request};
 use crate::{Bank, Error, NewPassword, ports::new_id};
 
 const REGISTER: TxSpec = TxSpec::read_committed("register");
@@ -24,7 +25,8 @@ pub struct Register {
 }
 
 impl Bank {
-    /// Makes a new depositor; returns the user.
+    /// Makes a new depositor; returns the user. The mail to them is a job that commits or vanishes with the user: a
+    /// [`Worker`](crate::Worker) sends it.
     ///
     /// # Errors
     ///
@@ -37,15 +39,17 @@ impl Bank {
             username: command.username,
             full_name: command.full_name,
             email: command.email,
+            email_verified_at: None,
             role: Role::Depositor,
             password_changed_at: now,
             created_at: now,
         };
-        let inserted = self
-            .db()
-            .transact(REGISTER, async |tx| users::insert(tx, &user, &password_hash).await)
-            .await;
-        match inserted {
+        let names = Names::new(now)?;
+        let inserted = self.db().transact(REGISTER, async |tx| {
+            users::insert(tx, &user, &password_hash).await?;
+            request(tx, &names, user.id, &user.email).await
+        });
+        match inserted.await {
             Ok(()) => Ok(user),
             Err(error) if error.constraint() == Some(Constraint::UsersUsername) => {
                 Err(Rejection::UsernameTaken { username: user.username }.into())

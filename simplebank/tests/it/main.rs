@@ -9,14 +9,17 @@ mod holds;
 mod joined;
 mod limits;
 mod listings;
+mod mail;
 mod memory;
 mod money;
 mod sessions;
+mod smtp_server;
 mod statements;
 mod users;
 mod verify;
 mod verify_promises;
 mod watch;
+mod workers;
 
 use simplebank::{
     Bank, Deposit, Error, NewPassword, OpenAccount, Receipt, Register, Transfer, Withdrawal,

@@ -9,7 +9,7 @@ use time::Duration;
 
 use crate::{PASSWORD, TestBank, code};
 
-pub async fn log_in(bank: &TestBank, username: &str) -> LoggedIn {
+pub(crate) async fn log_in(bank: &TestBank, username: &str) -> LoggedIn {
     bank.bank.log_in(credentials(username, PASSWORD)).await.unwrap()
 }
 
@@ -17,7 +17,7 @@ fn credentials(username: &str, password: &str) -> LogIn {
     LogIn { username: username.to_owned(), password: password.into() }
 }
 
-pub fn access(login: &LoggedIn) -> SecretString {
+pub(crate) fn access(login: &LoggedIn) -> SecretString {
     login.access_token.token.clone()
 }
 
