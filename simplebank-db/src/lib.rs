@@ -66,7 +66,7 @@ pub use self::{
     migrate::{Migration, Migrations},
     spec::{Access, Isolation, TxSpec},
     tx::{AfterCommit, Body, BodyError, Tx},
-    watch::LoginWatch,
+    watch::{LoginWatch, News},
 };
 use self::{counter::Counter, spec::Session, tx::Shelf};
 

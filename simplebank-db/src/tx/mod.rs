@@ -186,7 +186,7 @@ pub use self::{
     connection::TxConnection,
     transact::{Confirmed, Question, Transact, Unconfirmed},
 };
-pub(crate) use self::{alone::Shelf, transact::Settled};
+pub(crate) use self::{alone::Shelf, open::silence, transact::Settled};
 use crate::Error;
 #[cfg(doc)]
 use crate::TxSpec;

@@ -221,6 +221,6 @@ impl Open<'_> {
 }
 
 /// What a server that says nothing is taken for.
-pub(super) fn silence() -> sqlx::Error {
+pub(crate) fn silence() -> sqlx::Error {
     sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }

@@ -8,11 +8,10 @@ use std::{
 
 use simplebank_core::SessionId;
 use simplebank_db::{
-    self as db, TxSpec,
+    self as db, News, TxSpec,
     sessions::{self, Login},
 };
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use crate::{Bank, Error};
 
@@ -78,17 +77,17 @@ impl Logins {
     }
 
     /// Forgets what has ended, by the answer to a question that was asked at `asked_at`.
-    pub(super) fn hear(&self, ended: &[Uuid], asked_at: Instant) {
+    pub(super) fn hear(&self, news: &News, asked_at: Instant) {
         let mut kept = self.lock();
         kept.heard_at = Some(asked_at);
-        if ended.is_empty() {
-            return;
+        match news {
+            News::Of(ids) if ids.is_empty() => return,
+            News::Of(ids) => kept.logins.retain(|session, (_, login)| {
+                !ids.contains(&session.as_uuid()) && !ids.contains(&login.user.id.as_uuid())
+            }),
+            News::OfAll => kept.logins.clear(),
         }
         kept.endings = kept.endings.wrapping_add(1);
-        let is_ended = |id: Uuid| ended.contains(&id);
-        kept.logins.retain(|session, (_, login)| {
-            !is_ended(session.as_uuid()) && !is_ended(login.user.id.as_uuid())
-        });
     }
 
     /// To be called before a login is read that is to be [`put`](Self::put).

@@ -1,8 +1,7 @@
 //! Hearing which logins end, so that those that are kept need not be read again.
 //!
-//! One task for each bank asks the database three times a second what has ended. As long as it is answered, what is kept is
-//! believed whatever its age; a second after the last question that was answered, nothing is that was not read within a
-//! second. A new connection may have missed something: everything kept is forgotten.
+//! One task for each bank looks three times a second what it has been told. As long as it hears what it tells itself, what is kept
+//! is believed whatever its age; a second after it has last done so, nothing is that was not read within a second. A new connection may have missed something: everything kept is forgotten.
 
 use std::{
     sync::{Arc, Weak},
