@@ -30,7 +30,7 @@ pub struct Config {
     /// Which database to use.
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Most connections to the database at a time.
+    /// Most connections to the database at a time, besides up to five that serve one purpose each.
     #[arg(long, value_name = "NUMBER", env, default_value_t = 10, help_heading = "Database",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections_max: u32,
