@@ -192,7 +192,7 @@ impl Bank {
         spec: TxSpec,
     ) -> Result<Vec<GroupAnswer>, db::Error> {
         let memory = &self.committer().memory;
-        let mut doubt = match self.try_alone(groups, at).await? {
+        let mut doubt = match self.try_alone(groups, at).await {
             Tried::Done(answers) => return Ok(answers),
             Tried::Failed(None) => None,
             Tried::Failed(Some(error)) if error.is_lock_timeout() && groups.len() > 1 => {
@@ -225,28 +225,26 @@ impl Bank {
 
     /// Tries to take groups through by one statement, which is a transaction by itself: on accounts that are remembered, or, with
     /// one statement more, read.
-    async fn try_alone(&self, groups: &[Group], at: &post::At) -> Result<Tried, db::Error> {
+    async fn try_alone(&self, groups: &[Group], at: &post::At) -> Tried {
         let memory = &self.committer().memory;
-        let Some(accounts) = post::simple_accounts(groups) else { return Ok(Tried::Failed(None)) };
+        let Some(accounts) = post::simple_accounts(groups) else { return Tried::Failed(None) };
         let missing = memory.missing(accounts);
-        let mut alone = self.db().alone(POST.name()).await?;
+        // A session may not open, or have died since it was last used; the long road finds out whether that is all.
+        let Ok(mut alone) = self.db().alone(POST.name()).await else { return Tried::Failed(None) };
         if !missing.is_empty() {
-            // A session may have died since it was last used; the long road finds out whether that is all.
-            let Ok(found) = alone.find_accounts(missing).await else {
-                return Ok(Tried::Failed(None));
-            };
+            let Ok(found) = alone.find_accounts(missing).await else { return Tried::Failed(None) };
             found.into_iter().for_each(|account| memory.put(account));
         }
-        let Some(guess) = Guess::new(groups, at, memory) else { return Ok(Tried::Failed(None)) };
+        let Some(guess) = Guess::new(groups, at, memory) else { return Tried::Failed(None) };
         guess.remember(memory);
         let Err(error) = alone.write(&guess.batch(), at.now).await else {
-            return Ok(Tried::Done(guess.into_answers()));
+            return Tried::Done(guess.into_answers());
         };
         self.forget(groups);
-        Ok(match error {
+        match error {
             NotWritten::Failed(error) => Tried::Failed(Some(error)),
             NotWritten::Unknown(doubt) => Tried::Unknown(doubt),
-        })
+        }
     }
 
     /// Forgets the accounts of groups whose fate has left what is remembered of them untrue.

@@ -184,10 +184,12 @@ impl Reader {
 
     async fn find(&self, ids: &[SessionId]) -> Result<Vec<Login>, db::Error> {
         let db = self.bank.db();
-        if let Ok(found) = db.alone(FIND_SESSIONS.name()).await?.find_logins(ids.to_vec()).await {
+        if let Ok(mut alone) = db.alone(FIND_SESSIONS.name()).await
+            && let Ok(found) = alone.find_logins(ids.to_vec()).await
+        {
             return Ok(found);
         }
-        // What it was used on may have died since it was last used; this finds out whether that is all.
+        // A session may not open, or have died since it was last used; this finds out whether that is all.
         db.transact(FIND_SESSIONS, async |tx| sessions::find_all(tx.connection(), ids).await).await
     }
 }

@@ -7,6 +7,7 @@ use simplebank::{
     db::{Db, PoolOptions},
     testing::{Fault, FixedClock, Proxy, Strike},
 };
+use sqlx::Executor as _;
 
 use crate::{Customer, TestBank, code, key, transfer};
 
@@ -137,6 +138,22 @@ async fn a_session_that_died_is_replaced() {
         simplebank::testing::kill_backends(&owner).await.unwrap();
         warm_up(&bank, &customers, &format!("round-{round}")).await;
     }
+    assert_eq!(tested.state(customers[1].account).await, (4, 4));
+    tested.is_whole().await;
+}
+
+/// Where no such session opens, the road through a transaction is there.
+#[tokio::test]
+async fn a_session_that_does_not_open_is_done_without() {
+    let (tested, proxy, _, customers) = behind_a_proxy().await;
+    let revoke = "revoke execute on function pg_catalog.pg_advisory_lock(bigint) from public";
+    tested.owner().await.execute(revoke).await.unwrap();
+    let bank = through(&proxy).await;
+    let before = proxy.counts();
+    for n in 0..3 {
+        warm_up(&bank, &customers, &format!("again-{n}")).await;
+    }
+    assert_eq!(proxy.counts().commits - before.commits, 3);
     assert_eq!(tested.state(customers[1].account).await, (4, 4));
     tested.is_whole().await;
 }
