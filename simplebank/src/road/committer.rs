@@ -37,8 +37,8 @@ use crate::{Bank, Error};
 const TRY_OUT: TxSpec = TxSpec::snapshot("try_out");
 const FIND_LOCKED: TxSpec = TxSpec::read_committed("find_locked");
 
-/// How often a batch is begun anew because somebody else has just answered one of its keys.
-const MEETINGS_MAX: u32 = 3;
+/// How often a batch whose transaction has given up is begun anew where that promises more than an error.
+const AGAIN_MAX: u32 = 3;
 
 /// How much the committer takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +201,7 @@ impl Bank {
             Tried::Failed(Some(_)) => None,
             Tried::Unknown(doubt) => Some(doubt),
         };
-        let mut meetings = 0;
+        let mut again = 0;
         loop {
             let posted: Result<_, db::Error> = self
                 .db()
@@ -214,12 +214,16 @@ impl Bank {
                 Err(error) => error,
             };
             self.forget(groups);
-            // Somebody has just answered the same key. That has been committed, so another look finds it.
-            let has_met_another = error.constraint() == Some(Constraint::IdempotencyKey);
-            if !has_met_another || meetings == MEETINGS_MAX {
+            let is_promising = match &error {
+                // The server starts anew, or sessions are ended one after the other. Who waits behind fares no better.
+                db::Error::Exhausted { last, .. } => matches!(**last, db::Error::Unavailable(_)),
+                // Somebody has just answered the same key. That has been committed, so another look finds it.
+                _ => error.constraint() == Some(Constraint::IdempotencyKey),
+            };
+            if !is_promising || again == AGAIN_MAX {
                 return Err(error);
             }
-            meetings += 1;
+            again += 1;
         }
     }
 

@@ -12,13 +12,9 @@ use super::{
 use crate::Error;
 
 /// For a batch that stands alone. A request may wait half a second for a connection, twice, and for a lock: together less
-/// than the 2 s in which a locked row is to be told. A lane competes with nobody of its own process and others wait behind it,
-/// so it pauses briefly and goes on for as long as there is patience, through a server that starts anew or sessions that are
-/// ended again and again.
-pub(super) const POST: TxSpec = TxSpec::read_committed("post")
-    .lock_timeout(Duration::from_millis(900))
-    .attempts_max(100)
-    .backoff(Duration::from_millis(4), Duration::from_millis(100));
+/// than the 2 s in which a locked row is to be told.
+pub(super) const POST: TxSpec =
+    TxSpec::read_committed("post").lock_timeout(Duration::from_millis(900));
 /// For a batch behind which others wait.
 const POST_BATCH: TxSpec = POST.lock_timeout(Duration::from_millis(100));
 
