@@ -33,8 +33,13 @@ mod world;
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 
 use crate::arguments::{Arguments, Command};
+
+/// As the server has it, which runs in this program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Why something could not be measured.
 type Failure = Box<dyn Error + Send + Sync>;
