@@ -18,7 +18,7 @@ use std::{
 };
 
 use simplebank::{
-    Bank, TokenSettings, Worker,
+    Bank, SessionSettings, TokenSettings, Worker,
     db::{self, Db, Migrations, PoolOptions},
     mail::MailError,
     token::TokenMaker,
@@ -331,13 +331,18 @@ fn check_durability(
 }
 
 fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Failure> {
-    // In range: the settings allow thirty days at most.
+    // In range: the settings allow a year at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
     let builder = Bank::builder(db).tokens(tokens).email_verification(config.email_verification());
     let builder = builder.token_settings(TokenSettings {
         access_duration: whole(config.access_token_duration),
         refresh_duration: whole(config.refresh_token_duration),
         ..TokenSettings::default()
+    });
+    let builder = builder.session_settings(SessionSettings {
+        duration: whole(config.session_duration),
+        grace: whole(config.refresh_grace),
+        per_user_max: config.sessions_max,
     });
     builder.build().map_err(Failure::Bank)
 }

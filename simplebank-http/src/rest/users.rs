@@ -1,9 +1,8 @@
-//! Users and their sessions.
+//! Users.
 
 use axum::{Json, extract::State, http::StatusCode};
-use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
-use simplebank::{Bank, LogIn, LoggedIn, Register, core::user};
+use simplebank::{Bank, Register, core::user};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,12 +17,7 @@ use super::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<Bank> {
-    OpenApiRouter::new()
-        .routes(routes!(register))
-        .routes(routes!(log_in))
-        .routes(routes!(renew_access))
-        .routes(routes!(log_out))
-        .routes(routes!(me))
+    OpenApiRouter::new().routes(routes!(register)).routes(routes!(me))
 }
 
 /// Who wants to become a user.
@@ -63,26 +57,6 @@ impl RegisterRequest {
     }
 }
 
-/// Who wants to log in.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct LogInRequest {
-    /// The login name.
-    #[schema(example = "alice")]
-    username: String,
-    /// The password.
-    #[schema(example = "correct horse battery", format = Password)]
-    password: String,
-}
-
-/// What to renew an access token with.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RenewAccessRequest {
-    /// The refresh token of a session.
-    refresh_token: String,
-}
-
 /// A user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct User {
@@ -120,43 +94,6 @@ impl From<user::User> for User {
     }
 }
 
-/// A new session.
-#[derive(Serialize, ToSchema)]
-struct Session {
-    session_id: Uuid,
-    /// Opens the bank: send it as `Authorization: Bearer …`.
-    access_token: String,
-    #[serde(with = "time::serde::rfc3339")]
-    access_token_expires_at: OffsetDateTime,
-    /// Gets new access tokens.
-    refresh_token: String,
-    /// When the session ends.
-    #[serde(with = "time::serde::rfc3339")]
-    refresh_token_expires_at: OffsetDateTime,
-    user: User,
-}
-
-impl From<LoggedIn> for Session {
-    fn from(login: LoggedIn) -> Self {
-        Self {
-            session_id: login.session_id.as_uuid(),
-            access_token: login.access_token.token.expose_secret().to_owned(),
-            access_token_expires_at: login.access_token.expires_at,
-            refresh_token: login.refresh_token.expose_secret().to_owned(),
-            refresh_token_expires_at: login.refresh_token_expires_at,
-            user: login.user.into(),
-        }
-    }
-}
-
-/// A new access token.
-#[derive(Serialize, ToSchema)]
-struct RenewedAccess {
-    access_token: String,
-    #[serde(with = "time::serde::rfc3339")]
-    access_token_expires_at: OffsetDateTime,
-}
-
 /// Registers a new user: anybody can become a depositor. They are sent a mail with a code.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = RegisterRequest,
     responses((status = 201, description = "The new user", body = User), PublicProblems))]
@@ -167,44 +104,6 @@ async fn register(
 ) -> Result<(StatusCode, Json<User>), Refusal> {
     let user = bank.register(request.command()?).await?;
     Ok((StatusCode::CREATED, Json(user.into())))
-}
-
-/// Begins a session.
-#[utoipa::path(post, path = "/v1/users/login", tag = "sessions", request_body = LogInRequest,
-    responses((status = 200, description = "The new session", body = Session), PublicProblems))]
-async fn log_in(
-    State(bank): State<Bank>,
-    _: NoQuery,
-    JsonBody(LogInRequest { username, password }): JsonBody<LogInRequest>,
-) -> Result<Json<Session>, Refusal> {
-    let login = bank.log_in(LogIn { username, password: password.into() }).await?;
-    Ok(Json(login.into()))
-}
-
-/// Gives a new access token for a refresh token.
-#[utoipa::path(post, path = "/v1/tokens/renew_access", tag = "sessions",
-    request_body = RenewAccessRequest,
-    responses((status = 200, description = "The new token", body = RenewedAccess), PublicProblems))]
-async fn renew_access(
-    State(bank): State<Bank>,
-    _: NoQuery,
-    JsonBody(RenewAccessRequest { refresh_token }): JsonBody<RenewAccessRequest>,
-) -> Result<Json<RenewedAccess>, Refusal> {
-    let access = bank.renew(refresh_token.into()).await?;
-    let access_token = access.token.expose_secret().to_owned();
-    Ok(Json(RenewedAccess { access_token, access_token_expires_at: access.expires_at }))
-}
-
-/// Ends the session, and with it all its tokens at once.
-#[utoipa::path(post, path = "/v1/users/logout", tag = "sessions", security(("bearer" = [])),
-    responses((status = 204, description = "The session has ended"), PrivateProblems))]
-async fn log_out(
-    State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
-    _: NoQuery,
-) -> Result<StatusCode, Refusal> {
-    bank.log_out(caller.session_id).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Shows the caller.

@@ -21,6 +21,7 @@ mod money;
 mod pages;
 mod promises;
 mod reversals;
+mod sessions;
 mod statements;
 mod support;
 mod verification;
