@@ -58,7 +58,7 @@ pub async fn find_all(
     let rows = sqlx::query!(
         r#"
         select s.id, s.user_id, s.refresh_token_hash, s.revoked_at, s.expires_at, s.created_at,
-               u.username, u.full_name, u.email, u.email_verified_at, u.role, u.password_changed_at, u.created_at as user_created_at
+               u.username, u.full_name, u.email, u.email_verified_at, u.role, u.frozen_at, u.password_changed_at, u.created_at as user_created_at
         from simplebank.sessions s
         join simplebank.users u on u.id = s.user_id
         where s.id = any($1)
@@ -83,6 +83,7 @@ pub async fn find_all(
                 email: row.email,
                 email_verified_at: row.email_verified_at,
                 role: row.role,
+                frozen_at: row.frozen_at,
                 password_changed_at: row.password_changed_at,
                 created_at: row.user_created_at,
             };
@@ -105,5 +106,24 @@ pub async fn revoke(tx: &mut Tx<'_>, id: SessionId, now: OffsetDateTime) -> Resu
     )
     .execute(tx.connection())
     .await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user at `now`.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn revoke_all_of(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let done = sqlx::query!(
+        "update simplebank.sessions set revoked_at = $2 where user_id = $1 and revoked_at is null",
+        user.as_uuid(),
+        now,
+    );
+    done.execute(tx.connection()).await?;
     Ok(())
 }

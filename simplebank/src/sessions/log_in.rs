@@ -4,10 +4,11 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use simplebank_core::{
     SessionId,
+    audit::{Action, Object},
     session::Session,
     user::{User, Username},
 };
-use simplebank_db::{TxSpec, sessions, users};
+use simplebank_db::{self as db, TxSpec, audit, sessions, users};
 use simplebank_token::{Claims, TokenKind};
 use time::OffsetDateTime;
 
@@ -47,6 +48,7 @@ impl Bank {
     /// # Errors
     ///
     /// [`Error::WrongCredentials`], which looks and takes the same for unknown users and wrong passwords;
+    /// [`Error::UserFrozen`], which only who knows the password is told;
     /// [`Error::TooMany`] when too many passwords are being compared.
     pub async fn log_in(&self, command: LogIn) -> Result<LoggedIn, Error> {
         let username: Option<Username> = command.username.parse().ok();
@@ -65,8 +67,17 @@ impl Bank {
         let fits = self.passwords().verify(command.password, hash).await?;
         match user {
             Some(user) if fits => self.begin_session(user).await,
-            Some(_) | None => Err(Error::WrongCredentials),
+            // A name that nobody has may be a password in the wrong field: it is not written down.
+            Some(_) | None => {
+                let object = user.map(|user| Object::User(user.id));
+                self.refuse_login(object, Error::WrongCredentials).await
+            }
         }
+    }
+
+    async fn refuse_login<T>(&self, object: Option<Object>, error: Error) -> Result<T, Error> {
+        self.note_refusal(None, Action::LoginRefused, object, error.code()).await;
+        Err(error)
     }
 
     async fn begin_session(&self, user: User) -> Result<LoggedIn, Error> {
@@ -82,7 +93,21 @@ impl Bank {
             created_at: now,
         };
         let hash = hash_token(&refresh.token);
-        self.db().transact(LOG_IN, async |tx| sessions::insert(tx, &session, &hash).await).await?;
+        let object = Object::User(user.id);
+        let line = self.line(user.id, Action::LoggedIn, object);
+        let begun = self.db().transact(LOG_IN, async |tx| {
+            // Whoever freezes the user changes this row: they end this session, or it does not begin.
+            let is_frozen =
+                users::share(tx, user.id).await?.is_none_or(|user| user.frozen_at.is_some());
+            if !is_frozen {
+                sessions::insert(tx, &session, &hash).await?;
+                audit::insert(tx, &line).await?;
+            }
+            Ok::<_, db::Error>(!is_frozen)
+        });
+        if !begun.await? {
+            return self.refuse_login(Some(object), Error::UserFrozen).await;
+        }
         Ok(LoggedIn {
             session_id,
             access_token,
