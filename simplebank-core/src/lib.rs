@@ -11,6 +11,7 @@
 //! - [`statement`], [`Instant`]: an account's history between two moments.
 //! - [`ledger`]: the invariants of a finished ledger, checked row by row.
 //! - [`user`], [`session`], [`access`]: who somebody is and what they may do.
+//! - [`audit`]: who did what that others must be able to look up later.
 //! - [`verification`]: showing that an e-mail address is one's own.
 //! - [`job`]: work for later, and when to try it again.
 //! - [`Rejection`]: every business "no", with its stable code.
@@ -19,6 +20,7 @@
 
 pub mod access;
 pub mod account;
+pub mod audit;
 pub mod currency;
 pub mod hold;
 pub mod id;

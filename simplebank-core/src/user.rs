@@ -125,6 +125,8 @@ pub struct User {
     pub email_verified_at: Option<OffsetDateTime>,
     /// What they are to the bank.
     pub role: Role,
+    /// Since when they may not log in, if so.
+    pub frozen_at: Option<OffsetDateTime>,
     /// When the password was last set.
     pub password_changed_at: OffsetDateTime,
     /// When the user registered.

@@ -27,6 +27,7 @@
 
 pub mod account_limits;
 pub mod accounts;
+pub mod audit;
 pub mod cash;
 mod constraint;
 mod counter;

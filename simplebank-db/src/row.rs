@@ -237,6 +237,7 @@ pub(crate) struct UserRow {
     pub(crate) email: String,
     pub(crate) email_verified_at: Option<OffsetDateTime>,
     pub(crate) role: String,
+    pub(crate) frozen_at: Option<OffsetDateTime>,
     pub(crate) password_changed_at: OffsetDateTime,
     pub(crate) created_at: OffsetDateTime,
 }
@@ -253,6 +254,7 @@ impl TryFrom<UserRow> for User {
             email: parse(TABLE, "email", row.id, &row.email)?,
             email_verified_at: row.email_verified_at,
             role: parse(TABLE, "role", row.id, &row.role)?,
+            frozen_at: row.frozen_at,
             password_changed_at: row.password_changed_at,
             created_at: row.created_at,
         })

@@ -84,7 +84,7 @@ impl Db {
             from pg_catalog.pg_class c
             join pg_catalog.pg_namespace n on n.oid = c.relnamespace
             where n.nspname = 'simplebank'
-              and c.relname in ('entries', 'transfers', 'idempotency', 'reversals', 'account_limits')
+              and c.relname in ('entries', 'transfers', 'idempotency', 'reversals', 'account_limits', 'audit')
               and has_table_privilege(c.oid, 'update, delete, truncate')
             order by c.relname
             "#

@@ -71,6 +71,7 @@ struct LoginRow {
     email: String,
     email_verified_at: Option<OffsetDateTime>,
     role: String,
+    frozen_at: Option<OffsetDateTime>,
     password_changed_at: OffsetDateTime,
     user_created_at: OffsetDateTime,
 }
@@ -93,6 +94,7 @@ impl TryFrom<LoginRow> for Login {
             email: row.email,
             email_verified_at: row.email_verified_at,
             role: row.role,
+            frozen_at: row.frozen_at,
             password_changed_at: row.password_changed_at,
             created_at: row.user_created_at,
         };
@@ -114,7 +116,7 @@ pub async fn find_all(
         LoginRow,
         r#"
         select s.id, s.user_id, s.revoked_at, s.expires_at, s.created_at,
-               u.username, u.full_name, u.email, u.email_verified_at, u.role, u.password_changed_at, u.created_at as user_created_at
+               u.username, u.full_name, u.email, u.email_verified_at, u.role, u.frozen_at, u.password_changed_at, u.created_at as user_created_at
         from simplebank.sessions s
         join simplebank.users u on u.id = s.user_id
         where s.id = any($1)

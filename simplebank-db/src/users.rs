@@ -47,7 +47,7 @@ pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     let row = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, frozen_at, password_changed_at, created_at
         from simplebank.users
         where id = $1
         "#,
@@ -67,7 +67,7 @@ pub async fn find_by_username(tx: &mut Tx<'_>, username: &Username) -> Result<Op
     let row = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, frozen_at, password_changed_at, created_at
         from simplebank.users
         where username = $1
         "#,
@@ -100,7 +100,7 @@ pub async fn list(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<
     let rows = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, frozen_at, password_changed_at, created_at
         from simplebank.users
         where id <> $3
           and id >= $1
@@ -125,7 +125,7 @@ pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     let row = sqlx::query_as!(
         UserRow,
         r#"
-        select id, username, full_name, email, email_verified_at, role, password_changed_at, created_at
+        select id, username, full_name, email, email_verified_at, role, frozen_at, password_changed_at, created_at
         from simplebank.users
         where id = $1
         for no key update
@@ -176,4 +176,23 @@ pub async fn set_role(tx: &mut Tx<'_>, id: UserId, role: Role) -> Result<bool, E
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes since when a user is frozen, or that they no longer are.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_frozen(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    frozen_at: Option<OffsetDateTime>,
+) -> Result<(), Error> {
+    let done = sqlx::query!(
+        "update simplebank.users set frozen_at = $2 where id = $1",
+        id.as_uuid(),
+        frozen_at,
+    );
+    done.execute(tx.connection()).await?;
+    Ok(())
 }

@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use simplebank_core::{AccountId, Currency};
+use simplebank_core::{AccountId, Currency, audit::Origin};
 use simplebank_db::{Db, Tx, TxSpec, cash};
 use simplebank_token::{PasetoLocal, SymmetricKey, TokenMaker};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     Error,
+    audit::Refusals,
     password::Passwords,
     ports::{self, Clock, SystemClock, new_id},
     road::committer::{Committer, CommitterOptions},
@@ -26,6 +27,8 @@ const FIND_CASH: TxSpec = TxSpec::read_committed("find_cash");
 pub struct Bank {
     parts: Arc<Parts>,
     writes: Writes,
+    /// Where whoever asks is, for the audit record.
+    origin: Option<Arc<Origin>>,
 }
 
 /// Whether what is ordered happens.
@@ -48,6 +51,7 @@ struct Parts {
     logins: Arc<Logins>,
     email_verification: EmailVerification,
     verified: Verified,
+    refusals: Refusals,
     cash: Mutex<HashMap<Currency, AccountId>>,
 }
 
@@ -145,9 +149,10 @@ impl Builder {
             logins: Arc::default(),
             email_verification,
             verified: Verified::default(),
+            refusals: Refusals::default(),
             cash: Mutex::default(),
         };
-        Ok(Bank { parts: Arc::new(parts), writes: Writes::Everything })
+        Ok(Bank { parts: Arc::new(parts), writes: Writes::Everything, origin: None })
     }
 }
 
@@ -194,6 +199,21 @@ impl Bank {
     #[must_use]
     pub fn dry_run(&self) -> Self {
         Self { writes: Writes::Nothing, ..self.clone() }
+    }
+
+    /// The same bank, asked from somewhere: the audit record tells where. What the operator transfers or holds is recorded by
+    /// such a bank alone; the ledger names them in any case.
+    #[must_use]
+    pub fn asked_from(&self, origin: Origin) -> Self {
+        Self { origin: Some(Arc::new(origin)), ..self.clone() }
+    }
+
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.parts.refusals
     }
 
     pub(crate) fn is_dry(&self) -> bool {

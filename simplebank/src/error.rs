@@ -42,6 +42,9 @@ pub enum Error {
     /// The caller may not do this.
     #[error("not allowed")]
     Forbidden,
+    /// The bank has frozen this user.
+    #[error("this user is frozen")]
+    UserFrozen,
     /// The caller has not shown yet that their e-mail address is theirs, and may only look.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
@@ -150,7 +153,7 @@ impl Error {
         match self {
             Self::Invalid { .. } => Kind::Invalid,
             Self::Unauthenticated | Self::WrongCredentials => Kind::Unauthenticated,
-            Self::Forbidden | Self::EmailNotVerified => Kind::Forbidden,
+            Self::Forbidden | Self::UserFrozen | Self::EmailNotVerified => Kind::Forbidden,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Rejected(rejection) => kind_of_rejection(rejection),
             Self::KeyReused | Self::WrongCode => Kind::Rejected,
@@ -176,6 +179,7 @@ impl Error {
             Self::Unauthenticated => "unauthenticated",
             Self::WrongCredentials => "wrong_credentials",
             Self::Forbidden => "forbidden",
+            Self::UserFrozen => "user_frozen",
             Self::EmailNotVerified => "email_not_verified",
             Self::WrongCode => "wrong_code",
             Self::TooManyCodes => "too_many_codes",
@@ -194,11 +198,12 @@ impl Error {
     }
 
     /// Every code of the bank's own; those of [`Rejection`] come on top.
-    pub const CODES: [&str; 15] = [
+    pub const CODES: [&str; 16] = [
         "invalid_input",
         "unauthenticated",
         "wrong_credentials",
         "forbidden",
+        "user_frozen",
         "email_not_verified",
         "wrong_code",
         "too_many_codes",

@@ -52,6 +52,7 @@ fn more_rows() -> String {
         "insert into simplebank.reversals (transfer_id, number, reversal_id, reversed, whole) values ({d1}, 1, {d1}, 100, 100);
          insert into simplebank.account_limits (account_id, number, after_version, overdraft_limit, set_by, set_at)
          values ({a1}, 1, 1, 0, {alice}, now());
+         insert into simplebank.audit (id, at, actor_id, action, times) values ({a1}, now(), {alice}, 'logged_in', 1);
          insert into simplebank.holds (id, from_account_id, to_account_id, amount, currency, created_by, created_at, expires_at)
          values ({}, {a1}, {b1}, 10, 'EUR', {alice}, now(), now() + interval '1 hour')",
         id("e1")
@@ -68,6 +69,7 @@ async fn nobody_rewrites_the_ledger() {
         ("idempotency", "created_at"),
         ("reversals", "number"),
         ("account_limits", "set_at"),
+        ("audit", "at"),
     ] {
         for sql in [
             format!("update simplebank.{table} set {column} = {column}"),

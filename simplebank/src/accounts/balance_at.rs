@@ -1,6 +1,8 @@
 //! What an account held at some moment.
 
-use simplebank_core::{Account, AccountId, Balance, Instant, Principal, statement::Standing};
+use simplebank_core::{
+    Account, AccountId, Balance, Instant, Principal, audit::Object, statement::Standing,
+};
 use simplebank_db::{TxSpec, statements};
 
 use super::find::visible;
@@ -38,7 +40,8 @@ impl Bank {
         at: Instant,
     ) -> Result<BalanceAt, Error> {
         let now = self.now();
-        self.db()
+        let found = self
+            .db()
             .transact(BALANCE_AT, async |tx| {
                 let account = visible(tx, by, account, now).await?;
                 if at.time() < account.created_at {
@@ -48,7 +51,8 @@ impl Bank {
                     statements::standing(tx, &account, at.time()).await?;
                 Ok(BalanceAt { account, at, balance, version })
             })
-            .await
+            .await;
+        self.seen(by, Object::Account(account), found).await
     }
 }
 

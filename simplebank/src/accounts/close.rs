@@ -1,7 +1,10 @@
 //! Closing an account.
 
-use simplebank_core::{Account, AccountId, Principal, Rejection};
-use simplebank_db::{TxSpec, accounts, holds};
+use simplebank_core::{
+    Account, AccountId, Principal, Rejection,
+    audit::{Action, Object},
+};
+use simplebank_db::{TxSpec, accounts, audit, holds};
 
 use super::current;
 use crate::{Bank, Error, ports::random_bytes};
@@ -19,7 +22,10 @@ impl Bank {
     /// promised, by it or to it.
     pub async fn close_account(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
         let (now, new_revision) = (self.now(), i64::from_ne_bytes(random_bytes()?));
-        self.db()
+        let object = Object::Account(id);
+        let line = self.line(by.id(), Action::AccountClosed, object);
+        let closed = self
+            .db()
             .transact(CLOSE_ACCOUNT, async |tx| {
                 // Whoever places a hold locks both of its accounts, so none comes after this.
                 let account = current::lock(tx, id, now, new_revision).await?;
@@ -28,9 +34,13 @@ impl Bank {
                 let after = before.clone().close(by, hold.as_ref(), now)?;
                 if after != before {
                     accounts::set_status(tx, id, after.status).await?;
+                    if !after.is_owned_by(by.id()) {
+                        audit::insert(tx, &line).await?;
+                    }
                 }
                 Ok(accounts::find(tx, id).await?.unwrap_or(after))
             })
-            .await
+            .await;
+        self.seen(by, object, closed).await
     }
 }

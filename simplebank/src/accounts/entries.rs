@@ -1,6 +1,6 @@
 //! An account's entries.
 
-use simplebank_core::{Account, AccountId, Principal, transfer::Entry};
+use simplebank_core::{Account, AccountId, Principal, audit::Object, transfer::Entry};
 use simplebank_db::{TxSpec, entries};
 
 use super::find::visible;
@@ -21,14 +21,15 @@ impl Bank {
         page: Page<i64>,
     ) -> Result<(Account, Listing<Entry, i64>), Error> {
         let now = self.now();
-        let (account, entries) = self
+        let found = self
             .db()
             .transact(ENTRIES, async |tx| {
                 let account = visible(tx, by, account, now).await?;
                 let entries = entries::list(tx, account.id, page.cursor, page.rows()).await?;
                 Ok::<_, Error>((account, entries))
             })
-            .await?;
+            .await;
+        let (account, entries) = self.seen(by, Object::Account(account), found).await?;
         Ok((account, page.listing(entries, |entry| entry.version)))
     }
 }

@@ -1,7 +1,7 @@
 //! Looking accounts up.
 
 use simplebank_core::{
-    Account, AccountId, Principal, Rejection, UserId, access::Power, account::Owner,
+    Account, AccountId, Principal, Rejection, UserId, access::Power, account::Owner, audit::Object,
 };
 use simplebank_db::{self as db, Tx, TxSpec, accounts};
 
@@ -20,7 +20,8 @@ impl Bank {
     /// [`Error::Rejected`] with [`Rejection::AccountNotFound`].
     pub async fn account(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
         let now = self.now();
-        self.db().transact(FIND_ACCOUNT, async |tx| visible(tx, by, id, now).await).await
+        let found = self.db().transact(FIND_ACCOUNT, async |tx| visible(tx, by, id, now).await);
+        self.seen(by, Object::Account(id), found.await).await
     }
 
     /// The accounts of `owner`, or of all customers if that is `None`, in the order in which they were opened.
@@ -35,7 +36,7 @@ impl Bank {
         page: Page<AccountId>,
     ) -> Result<Listing<Account, AccountId>, Error> {
         if owner != Some(by.id()) && !by.may(Power::ViewAny) {
-            return Err(Error::Forbidden);
+            return self.seen(by, owner.map(Object::User), Err(Error::Forbidden)).await;
         }
         let now = self.now();
         let accounts = self

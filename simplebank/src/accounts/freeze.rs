@@ -1,10 +1,15 @@
 //! Freezing an account, and opening it again.
 
-use simplebank_core::{Account, AccountId, Principal, Rejection, access::Power, account::Owner};
-use simplebank_db::{TxSpec, accounts};
+use simplebank_core::{
+    Account, AccountId, Principal, Rejection,
+    access::Power,
+    account::Owner,
+    audit::{Action, Object},
+};
+use simplebank_db::{TxSpec, accounts, audit};
 
 use super::current;
-use crate::{Bank, Error, access::require, ports::random_bytes};
+use crate::{Bank, Error, ports::random_bytes};
 
 const SET_STATUS: TxSpec = TxSpec::read_committed("set_status");
 
@@ -16,7 +21,7 @@ impl Bank {
     ///
     /// [`Error::Forbidden`]; [`Error::Rejected`] with [`Rejection::AccountNotFound`] or [`Rejection::AccountClosed`].
     pub async fn freeze(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
-        self.set_status(by, id, Account::freeze).await
+        self.set_status(by, id, Action::AccountFrozen, Account::freeze).await
     }
 
     /// Unfreezes an account; returns it. Doing it twice changes nothing.
@@ -25,23 +30,30 @@ impl Bank {
     ///
     /// As [`freeze`](Self::freeze).
     pub async fn unfreeze(&self, by: &Principal, id: AccountId) -> Result<Account, Error> {
-        self.set_status(by, id, Account::unfreeze).await
+        self.set_status(by, id, Action::AccountUnfrozen, Account::unfreeze).await
     }
 
     async fn set_status(
         &self,
         by: &Principal,
         id: AccountId,
+        action: Action,
         decide: fn(Account) -> Result<Account, Rejection>,
     ) -> Result<Account, Error> {
-        require(by, Power::Freeze)?;
+        let object = Object::Account(id);
+        self.require(by, Power::Freeze, Some(object)).await?;
+        let line = self.line(by.id(), action, object);
         let (now, new_revision) = (self.now(), i64::from_ne_bytes(random_bytes()?));
         self.db()
             .transact(SET_STATUS, async |tx| {
                 let account = current::lock(tx, id, now, new_revision).await?;
                 let account = account.filter(|account| account.owner != Owner::Cash);
-                let account = decide(account.ok_or(Rejection::AccountNotFound { id })?)?;
-                accounts::set_status(tx, id, account.status).await?;
+                let before = account.ok_or(Rejection::AccountNotFound { id })?;
+                let account = decide(before.clone())?;
+                if account != before {
+                    accounts::set_status(tx, id, account.status).await?;
+                    audit::insert(tx, &line).await?;
+                }
                 Ok(accounts::find(tx, id).await?.unwrap_or(account))
             })
             .await

@@ -4,13 +4,14 @@ use simplebank_core::{
     Account, AccountId, Principal, Rejection, UserId,
     access::Power,
     account::{LimitChanges, OverdraftLimit, Owner, utc_day},
+    audit::{Action, Object},
     ledger::LimitRow,
 };
-use simplebank_db::{self as db, Tx, TxSpec, account_limits, accounts};
+use simplebank_db::{self as db, Tx, TxSpec, account_limits, accounts, audit};
 use time::{Date, OffsetDateTime};
 
 use super::current;
-use crate::{Bank, Error, access::require, ports::random_bytes};
+use crate::{Bank, Error, ports::random_bytes};
 
 const SET_LIMITS: TxSpec = TxSpec::read_committed("set_limits");
 
@@ -37,8 +38,10 @@ impl Bank {
     /// [`Error::Forbidden`]; [`Error::Rejected`] with [`Rejection::AccountNotFound`], [`Rejection::AccountClosed`], or
     /// [`Rejection::LimitBelowUse`] for an overdraft limit below what the account owes or has promised.
     pub async fn set_limits(&self, by: &Principal, command: SetLimits) -> Result<Account, Error> {
-        require(by, Power::SetLimits)?;
         let SetLimits { account_id: id, changes } = command;
+        let object = Object::Account(id);
+        self.require(by, Power::SetLimits, Some(object)).await?;
+        let line = self.line(by.id(), Action::LimitsSet, object);
         let (now, new_revision) = (self.now(), i64::from_ne_bytes(random_bytes()?));
         self.db()
             .transact(SET_LIMITS, async |tx| {
@@ -49,6 +52,7 @@ impl Bank {
                 if after != before {
                     accounts::set_limits(tx, &after).await?;
                     record(tx, &before, &after, by.id(), now).await?;
+                    audit::insert(tx, &line).await?;
                 }
                 Ok(accounts::find(tx, id).await?.unwrap_or(after))
             })

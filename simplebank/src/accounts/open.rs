@@ -4,6 +4,7 @@ use simplebank_core::{
     Account, Balance, Currency, Principal, Rejection, UserId,
     access::Power,
     account::{Limits, OverdraftLimit, Owner, Status},
+    audit::Object,
 };
 use simplebank_db::{Constraint, TxSpec, accounts, cash, users};
 
@@ -35,7 +36,7 @@ impl Bank {
         let OpenAccount { owner, currency } = command;
         let is_own = owner == by.id() && by.may(Power::OpenOwnAccount);
         if !is_own && !by.may(Power::OpenAnyAccount) {
-            return Err(Error::Forbidden);
+            return self.seen(by, Object::User(owner), Err(Error::Forbidden)).await;
         }
         let now = self.now();
         let (id, cash_id) = (new_id(now)?, new_id(now)?);

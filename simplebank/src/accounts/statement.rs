@@ -2,6 +2,7 @@
 
 use simplebank_core::{
     Account, AccountId, Balance, Instant, Principal,
+    audit::Object,
     statement::{Line, Standing},
 };
 use simplebank_db::{Tx, TxSpec, statements};
@@ -69,7 +70,7 @@ impl Bank {
     ) -> Result<StatementPage, Error> {
         let now = self.now();
         check_period(period)?;
-        let (account, opening, closing, lines) = self
+        let found = self
             .db()
             .transact(STATEMENT, async |tx| {
                 let account = visible(tx, by, account, now).await?;
@@ -79,7 +80,9 @@ impl Bank {
                 let lines = statements::lines(tx, account.id, after, through, rows).await?;
                 Ok::<_, Error>((account, opening, closing, lines))
             })
-            .await?;
+            .await;
+        let found = self.seen(by, Object::Account(account), found).await;
+        let (account, opening, closing, lines) = found?;
         let place =
             |line: &Line| StatementPlace { after: line.entry.version, through: closing.version };
         Ok(StatementPage {

@@ -1,9 +1,13 @@
 //! Looking at jobs, trying dead letters again, and giving jobs up: for the operator.
 
-use simplebank_core::{Job, JobId, Principal, access::Power};
-use simplebank_db::{TxSpec, jobs};
+use simplebank_core::{
+    Job, JobId, Principal,
+    access::Power,
+    audit::{Action, Object},
+};
+use simplebank_db::{self as db, TxSpec, audit, jobs};
 
-use crate::{Bank, Error, Listing, Page, access::require};
+use crate::{Bank, Error, Listing, Page};
 
 const LIST_JOBS: TxSpec = TxSpec::read_committed("list_jobs").read_only();
 const RETRY_JOB: TxSpec = TxSpec::read_committed("retry_job");
@@ -20,7 +24,7 @@ impl Bank {
         by: &Principal,
         page: Page<JobId>,
     ) -> Result<Listing<Job, JobId>, Error> {
-        require(by, Power::ManageJobs)?;
+        self.require(by, Power::ManageJobs, None).await?;
         let jobs = self
             .db()
             .transact(LIST_JOBS, async |tx| jobs::list(tx, page.cursor, page.rows()).await)
@@ -34,10 +38,17 @@ impl Bank {
     ///
     /// [`Error::Forbidden`] but for the operator; [`Error::NotFound`] if there is none that nobody is at.
     pub async fn retry_job(&self, by: &Principal, id: JobId) -> Result<(), Error> {
-        require(by, Power::ManageJobs)?;
-        let now = self.now();
-        let is_done =
-            self.db().transact(RETRY_JOB, async |tx| jobs::retry(tx, id, now).await).await?;
+        let job = Object::Job(id);
+        self.require(by, Power::ManageJobs, Some(job)).await?;
+        let (now, line) = (self.now(), self.line(by.id(), Action::JobRetried, job));
+        let done = self.db().transact(RETRY_JOB, async |tx| {
+            let is_done = jobs::retry(tx, id, now).await?;
+            if is_done {
+                audit::insert(tx, &line).await?;
+            }
+            Ok::<_, db::Error>(is_done)
+        });
+        let is_done = done.await?;
         if is_done { Ok(()) } else { Err(Error::NotFound { what: "idle job" }) }
     }
 
@@ -47,10 +58,17 @@ impl Bank {
     ///
     /// [`Error::Forbidden`] but for the operator; [`Error::NotFound`] if there is none that nobody is at.
     pub async fn drop_job(&self, by: &Principal, id: JobId) -> Result<(), Error> {
-        require(by, Power::ManageJobs)?;
-        let now = self.now();
-        let is_done =
-            self.db().transact(DROP_JOB, async |tx| jobs::drop(tx, id, now).await).await?;
+        let job = Object::Job(id);
+        self.require(by, Power::ManageJobs, Some(job)).await?;
+        let (now, line) = (self.now(), self.line(by.id(), Action::JobDropped, job));
+        let done = self.db().transact(DROP_JOB, async |tx| {
+            let is_done = jobs::drop(tx, id, now).await?;
+            if is_done {
+                audit::insert(tx, &line).await?;
+            }
+            Ok::<_, db::Error>(is_done)
+        });
+        let is_done = done.await?;
         if is_done { Ok(()) } else { Err(Error::NotFound { what: "idle job" }) }
     }
 }

@@ -46,7 +46,19 @@ impl Lane {
     }
 
     /// Takes a batch through, in parts where that is needed, and answers everybody in it.
+    ///
+    /// What goes into the audit record takes the longer road, and nobody else with it.
     pub(super) async fn work(&self, batch: Vec<Job>, bank: &impl Commit) {
+        let is_audited = |job: &Job| job.group.is_audited();
+        if !batch.iter().any(is_audited) {
+            return self.work_together(batch, bank).await;
+        }
+        let (audited, plain) = batch.into_iter().partition(is_audited);
+        self.work_together(plain, bank).await;
+        self.work_together(audited, bank).await;
+    }
+
+    async fn work_together(&self, batch: Vec<Job>, bank: &impl Commit) {
         let mut parts = vec![batch];
         let mut is_whole = true;
         while let Some(part) = parts.pop() {

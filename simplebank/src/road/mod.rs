@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use simplebank_core::{
     Account, AccountId, Balance, Currency, Hold, IdempotencyKey, Principal, Rejection, UserId,
     account::{Owner, Status},
+    audit,
     transfer::{Action, Entry, Kind, Order, Posting},
 };
 
@@ -84,13 +85,15 @@ pub(crate) struct Wish {
     pub(crate) order: Order,
     /// SHA-256 of what is asked for, by whom and under which key.
     pub(crate) content_hash: [u8; 32],
+    /// What the audit record is to say once it has happened, if anything.
+    pub(crate) note: Option<Box<audit::Entry>>,
 }
 
 impl Wish {
     pub(crate) fn new(by: &Principal, key: IdempotencyKey, action: Action) -> Self {
         let order = Order { ordered_by: by.clone(), action };
         let content_hash = content_hash(by.id(), &key, &order.content());
-        Self { key, order, content_hash }
+        Self { key, order, content_hash, note: None }
     }
 
     pub(crate) fn owner(&self) -> UserId {
@@ -126,6 +129,11 @@ impl Group {
     /// A wish that stands alone.
     pub(crate) fn one(wish: Wish) -> Self {
         Self { wishes: vec![wish], mode: Mode::Independent }
+    }
+
+    /// Whether the audit record is to tell of any of it.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.wishes.iter().any(|wish| wish.note.is_some())
     }
 }
 

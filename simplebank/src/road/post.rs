@@ -17,11 +17,12 @@ use std::{
 
 use simplebank_core::{
     Account, AccountId, Balance, Hold, HoldId, TransferId,
+    audit::{Entry, Object},
     hold::State,
     transfer::{Action, Book, Effect, Posting, Reversal, Reversible},
 };
 use simplebank_db::{
-    self as db, Tx, accounts, holds,
+    self as db, Tx, accounts, audit, holds,
     idempotency::{self, Outcome, Record},
     postings::{self, Batch, Change},
     reversals,
@@ -67,6 +68,10 @@ pub(crate) async fn post(
     let mut judged = judge(groups, book.current, &answered, at.now);
     judged.expired = expired;
     judged.write(tx, &book.seen, at, memory).await?;
+    let notes = judged.notes(groups);
+    if !notes.is_empty() {
+        audit::insert_all(tx, &notes).await?;
+    }
     Ok(judged.answers)
 }
 
@@ -131,8 +136,9 @@ fn wishes(groups: &[Group]) -> impl Iterator<Item = &Wish> {
     groups.iter().flat_map(|group| &group.wishes)
 }
 
-/// The accounts of the orders, if no order needs more than those.
+/// The accounts of the orders, if no order needs more than those, nor a line in the audit record.
 pub(super) fn simple_accounts(groups: &[Group]) -> Option<impl Iterator<Item = AccountId>> {
+    let is_plain = !groups.iter().any(Group::is_audited);
     let is_simple = wishes(groups).all(|wish| match wish.order.action {
         Action::Transfer { .. } | Action::Deposit { .. } | Action::Withdraw { .. } => true,
         Action::Hold { .. }
@@ -140,7 +146,7 @@ pub(super) fn simple_accounts(groups: &[Group]) -> Option<impl Iterator<Item = A
         | Action::Void { .. }
         | Action::Reverse { .. } => false,
     });
-    is_simple.then(|| wishes(groups).flat_map(|wish| wish.order.accounts()))
+    (is_plain && is_simple).then(|| wishes(groups).flat_map(|wish| wish.order.accounts()))
 }
 
 /// A book, as the database has it, and as it is once holds whose time is over have been let go of.
@@ -355,6 +361,26 @@ impl Judged {
             let revision = if is_same { account.revision } else { new_revision };
             memory.put(Account { revision, ..account.clone() });
         }
+    }
+
+    /// What the audit record is to say of the orders that are being done. What was only answered again is in it.
+    fn notes(&self, groups: &[Group]) -> Vec<Entry> {
+        let mut notes: HashMap<_, &Entry> = wishes(groups)
+            .filter_map(|wish| Some(((wish.owner(), &wish.key), wish.note.as_deref()?)))
+            .collect();
+        if notes.is_empty() {
+            return Vec::new();
+        }
+        let done = self.records.iter().filter_map(|record| {
+            let object = match record.outcome {
+                Outcome::Posted(id) => Object::Transfer(id),
+                Outcome::Held(id) => Object::Hold(id),
+                Outcome::Refused(_) => return None,
+            };
+            let note = notes.remove(&(record.owner, &record.key))?;
+            Some(Entry { object: Some(object), ..note.clone() })
+        });
+        done.collect()
     }
 
     async fn write_holds(&self, tx: &mut Tx<'_>, seen: &Book) -> Result<(), db::Error> {

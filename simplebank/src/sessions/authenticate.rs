@@ -88,9 +88,6 @@ impl Bank {
 
 /// The login, if it is the one of a token's and still lives.
 pub(super) fn live(login: Login, claims: &Claims, now: OffsetDateTime) -> Result<Login, Error> {
-    if login.session.is_live(now) && login.user.id == claims.subject {
-        Ok(login)
-    } else {
-        Err(Error::Unauthenticated)
-    }
+    let is_good = login.session.is_live(now) && login.user.frozen_at.is_none();
+    if is_good && login.user.id == claims.subject { Ok(login) } else { Err(Error::Unauthenticated) }
 }

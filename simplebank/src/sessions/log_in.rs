@@ -3,11 +3,12 @@
 use secrecy::SecretString;
 use simplebank_core::{
     SessionId, TokenId,
+    audit::{Action, Object},
     session::{Session, UserAgent},
     user::{User, Username},
 };
 use simplebank_db::{
-    self as db, TxSpec,
+    self as db, TxSpec, audit,
     sessions::{self, NewSession},
     users,
 };
@@ -52,6 +53,7 @@ impl Bank {
     /// # Errors
     ///
     /// [`Error::WrongCredentials`], which looks and takes the same for unknown users and wrong passwords;
+    /// [`Error::UserFrozen`], which only who knows the password is told;
     /// [`Error::TooMany`] when too many passwords are being compared.
     pub async fn log_in(&self, command: LogIn) -> Result<LoggedIn, Error> {
         let username: Option<Username> = command.username.parse().ok();
@@ -70,8 +72,17 @@ impl Bank {
         let fits = self.passwords().verify(command.password, hash).await?;
         match found {
             Some((user, hash)) if fits => self.begin_session(user, &hash, command.user_agent).await,
-            Some(_) | None => Err(Error::WrongCredentials),
+            // A name that nobody has may be a password in the wrong field: it is not written down.
+            found => {
+                let object = found.map(|(user, _)| Object::User(user.id));
+                self.refuse_login(object, Error::WrongCredentials).await
+            }
         }
+    }
+
+    async fn refuse_login<T>(&self, object: Option<Object>, error: Error) -> Result<T, Error> {
+        self.note_refusal(None, Action::LoginRefused, object, error.code()).await;
+        Err(error)
     }
 
     async fn begin_session(
@@ -96,24 +107,36 @@ impl Bank {
         };
         let token_hash = refresh::hash(session_id, token_id);
         let new = NewSession { session, token_hash, idle_ends_at, user_agent };
+        let object = Object::User(user.id);
+        let line = self.line(user.id, Action::LoggedIn, object);
         let began = self.db().transact(LOG_IN, async |tx| {
-            // Locked, so that of several who log in at once each is counted, and none with a password that is no more.
-            users::lock(tx, user.id).await?;
+            // Locked, so that of several who log in at once each is counted, and none with a password that is no more. Whoever
+            // freezes the user changes this row: they end this session, or it does not begin.
+            let user = users::lock(tx, new.session.user_id).await?;
+            let Some(user) = user else { return Ok(Err(Error::WrongCredentials)) };
             if users::password_hash(tx, user.id).await?.as_deref() != Some(password_hash) {
-                return Ok(None);
+                return Ok(Err(Error::WrongCredentials));
+            }
+            if user.frozen_at.is_some() {
+                return Ok(Err(Error::UserFrozen));
             }
             sessions::clear_ended(tx, user.id, now).await?;
             let others_max = per_user_max.saturating_sub(1);
             let ended = sessions::keep_newest(tx, user.id, others_max, now).await?;
             sessions::insert(tx, &new).await?;
-            Ok::<_, db::Error>(Some(ended))
+            audit::insert(tx, &line).await?;
+            Ok::<_, db::Error>(Ok(ended))
         });
         let began = began.confirm(async |tx| {
             let found = sessions::find_all(tx.connection(), &[session_id]).await?;
             // It may have ended others.
-            Ok((!found.is_empty()).then_some(Some(1)))
+            Ok((!found.is_empty()).then_some(Ok(1)))
         });
-        if began.await?.ok_or(Error::WrongCredentials)? > 0 {
+        let ended = match began.await? {
+            Ok(ended) => ended,
+            Err(error) => return self.refuse_login(Some(object), error).await,
+        };
+        if ended > 0 {
             self.logins().forget();
         }
         Ok(LoggedIn {

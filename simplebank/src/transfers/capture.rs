@@ -49,6 +49,6 @@ impl Bank {
         hold: HoldId,
         amount: Option<Amount>,
     ) -> Result<Wish, Error> {
-        Ok(Wish::new(by, key, Action::Capture { id: new_id(self.now())?, hold, amount }))
+        Ok(self.wish(by, key, Action::Capture { id: new_id(self.now())?, hold, amount }))
     }
 }

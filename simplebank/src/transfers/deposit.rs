@@ -3,11 +3,12 @@
 use simplebank_core::{
     AccountId, Amount, Currency, IdempotencyKey, Memo, Principal,
     access::Power,
+    audit::Object,
     transfer::{Action, Terms},
 };
 use simplebank_db::Tx;
 
-use crate::{Bank, Error, Receipt, access::require, ports::new_id, road::Wish};
+use crate::{Bank, Error, Receipt, ports::new_id, road::Wish};
 
 /// Cash to take in, to a customer's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Bank {
         key: IdempotencyKey,
         command: Deposit,
     ) -> Result<Receipt, Error> {
-        require(by, Power::Deposit)?;
+        self.require(by, Power::Deposit, Some(Object::Account(command.account_id))).await?;
         let cash = self.cash(command.currency).await?;
         Ok(self.post_one(self.deposit_wish(by, key, command, cash)?).await?.receipt())
     }
@@ -51,7 +52,7 @@ impl Bank {
         key: IdempotencyKey,
         command: Deposit,
     ) -> Result<Receipt, Error> {
-        require(by, Power::Deposit)?;
+        self.require(by, Power::Deposit, Some(Object::Account(command.account_id))).await?;
         let cash = self.cash_in(tx, command.currency).await?;
         Ok(self.post_in(tx, self.deposit_wish(by, key, command, cash)?).await?.receipt())
     }
@@ -66,6 +67,6 @@ impl Bank {
         let Deposit { account_id, amount, currency, memo } = command;
         let terms =
             Terms { from_account_id: cash, to_account_id: account_id, amount, currency, memo };
-        Ok(Wish::new(by, key, Action::Deposit { id: new_id(self.now())?, terms }))
+        Ok(self.wish(by, key, Action::Deposit { id: new_id(self.now())?, terms }))
     }
 }

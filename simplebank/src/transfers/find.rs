@@ -1,6 +1,8 @@
 //! Looking transfers up.
 
-use simplebank_core::{AccountId, Principal, TransferId, memo::Reference, transfer::Transfer};
+use simplebank_core::{
+    AccountId, Principal, TransferId, audit::Object, memo::Reference, transfer::Transfer,
+};
 use simplebank_db::{TxSpec, transfers};
 
 use crate::{
@@ -26,7 +28,8 @@ impl Bank {
                 Ok::<_, Error>(is_seen.then_some(transfer))
             })
             .await?;
-        transfer.ok_or(Error::NotFound { what: "transfer" })
+        let found = transfer.ok_or(Error::NotFound { what: "transfer" });
+        self.seen(by, Object::Transfer(id), found).await
     }
 
     /// The transfers of an account, newest first. A cursor is the version of the entry that a transfer made there.
@@ -47,7 +50,8 @@ impl Bank {
                 let account = visible(tx, by, account, now).await?;
                 Ok::<_, Error>(transfers::list(tx, account.id, page.cursor, page.rows()).await?)
             })
-            .await?;
+            .await;
+        let found = self.seen(by, Object::Account(account), found).await?;
         Ok(without_versions(page.listing(found, |(version, _)| *version)))
     }
 
@@ -72,7 +76,8 @@ impl Bank {
                 let (before, rows) = (page.cursor, page.rows());
                 Ok::<_, Error>(transfers::list_by_reference(tx, id, reference, before, rows).await?)
             })
-            .await?;
+            .await;
+        let found = self.seen(by, Object::Account(account), found).await?;
         Ok(without_versions(page.listing(found, |(version, _)| *version)))
     }
 }

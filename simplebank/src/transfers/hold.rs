@@ -54,6 +54,6 @@ impl Bank {
     ) -> Result<Wish, Error> {
         let PlaceHold { transfer, lasting } = command;
         let action = Action::Hold { id: new_id(self.now())?, terms: transfer.terms(), lasting };
-        Ok(Wish::new(by, key, action))
+        Ok(self.wish(by, key, action))
     }
 }

@@ -1,6 +1,6 @@
 //! Looking holds up.
 
-use simplebank_core::{AccountId, Hold, HoldId, Principal, Rejection};
+use simplebank_core::{AccountId, Hold, HoldId, Principal, Rejection, audit::Object};
 use simplebank_db::{TxSpec, holds};
 
 use crate::{
@@ -26,7 +26,8 @@ impl Bank {
                 Ok::<_, Error>(is_seen.then_some(hold))
             })
             .await?;
-        Ok(hold.ok_or(Rejection::HoldNotFound { id })?.at(self.now()))
+        let found = hold.ok_or(Error::Rejected(Rejection::HoldNotFound { id }));
+        Ok(self.seen(by, Object::Hold(id), found).await?.at(self.now()))
     }
 
     /// The holds on an account and those for it, as they are now, newest first. A cursor is the id of a hold.
@@ -47,7 +48,8 @@ impl Bank {
                 let account = visible(tx, by, account, now).await?;
                 Ok::<_, Error>(holds::list(tx, account.id, page.cursor, page.rows()).await?)
             })
-            .await?;
+            .await;
+        let found = self.seen(by, Object::Account(account), found).await?;
         let now = self.now();
         let Listing { items, next } = page.listing(found, |hold| hold.id);
         Ok(Listing { items: items.into_iter().map(|hold| hold.at(now)).collect(), next })

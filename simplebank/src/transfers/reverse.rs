@@ -59,6 +59,6 @@ impl Bank {
     ) -> Result<Wish, Error> {
         let Reverse { transfer_id: transfer, amount, memo } = command;
         let id = new_id(self.now())?;
-        Ok(Wish::new(by, key, Action::Reverse { id, transfer, amount, memo }))
+        Ok(self.wish(by, key, Action::Reverse { id, transfer, amount, memo }))
     }
 }

@@ -69,6 +69,6 @@ impl Bank {
         command: Transfer,
     ) -> Result<Wish, Error> {
         let action = Action::Transfer { id: new_id(self.now())?, terms: command.terms() };
-        Ok(Wish::new(by, key, action))
+        Ok(self.wish(by, key, action))
     }
 }

@@ -3,7 +3,7 @@
 use simplebank_core::{Hold, HoldId, IdempotencyKey, Principal, transfer::Action};
 use simplebank_db::Tx;
 
-use crate::{Bank, Error, road::Wish};
+use crate::{Bank, Error};
 
 impl Bank {
     /// Lets go of a hold, exactly once for each of the caller's keys. That is for who was to be paid, and for the bank.
@@ -20,7 +20,7 @@ impl Bank {
         key: IdempotencyKey,
         hold: HoldId,
     ) -> Result<Hold, Error> {
-        Ok(self.post_one(Wish::new(by, key, Action::Void { hold })).await?.hold())
+        Ok(self.post_one(self.wish(by, key, Action::Void { hold })).await?.hold())
     }
 
     /// [`void`](Self::void) inside a transaction of the caller's: it happens if that commits.
@@ -35,6 +35,6 @@ impl Bank {
         key: IdempotencyKey,
         hold: HoldId,
     ) -> Result<Hold, Error> {
-        Ok(self.post_in(tx, Wish::new(by, key, Action::Void { hold })).await?.hold())
+        Ok(self.post_in(tx, self.wish(by, key, Action::Void { hold })).await?.hold())
     }
 }

@@ -7,7 +7,7 @@ use simplebank_core::{
 };
 use simplebank_db::{TxSpec, users};
 
-use crate::{Bank, Error, Listing, Page, access::require};
+use crate::{Bank, Error, Listing, Page};
 
 const FIND_USER: TxSpec = TxSpec::read_committed("find_user").read_only();
 
@@ -28,7 +28,7 @@ impl Bank {
     ///
     /// [`Error::Forbidden`]; [`Error::NotFound`].
     pub async fn user_by_name(&self, by: &Principal, username: &Username) -> Result<User, Error> {
-        require(by, Power::ViewAny)?;
+        self.require(by, Power::ViewAny, None).await?;
         let user = self
             .db()
             .transact(FIND_USER, async |tx| users::find_by_username(tx, username).await)
@@ -46,7 +46,7 @@ impl Bank {
         by: &Principal,
         page: Page<UserId>,
     ) -> Result<Listing<User, UserId>, Error> {
-        require(by, Power::ViewAny)?;
+        self.require(by, Power::ViewAny, None).await?;
         let users = self
             .db()
             .transact(FIND_USER, async |tx| users::list(tx, page.cursor, page.rows()).await)

@@ -1,6 +1,7 @@
 //! Users.
 
 mod find;
+mod freeze;
 mod register;
 mod set_role;
 mod verified;

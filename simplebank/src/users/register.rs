@@ -41,6 +41,7 @@ impl Bank {
             email: command.email,
             email_verified_at: None,
             role: Role::Depositor,
+            frozen_at: None,
             password_changed_at: now,
             created_at: now,
         };

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod alone;
+mod audit;
 mod closing;
 mod concurrency;
 mod holds;

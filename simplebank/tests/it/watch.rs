@@ -83,6 +83,24 @@ async fn what_nobody_tells_is_not_heard() {
     assert!(known.is_believed_for(BOUND).await);
 }
 
+/// Nothing of ours deletes sessions; whoever cleans the table up ends them as well. Each with its control.
+#[tokio::test]
+async fn sessions_that_somebody_deletes_are_heard_of() {
+    for (sql, trigger) in [
+        ("delete from simplebank.sessions", "sessions_tell_deletion"),
+        ("truncate simplebank.sessions cascade", "sessions_tell_truncation"),
+    ] {
+        for is_told in [true, false] {
+            let known = Known::new().await;
+            let verb = if is_told { "enable" } else { "disable" };
+            let set = format!("alter table simplebank.sessions {verb} trigger {trigger}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&known.owner).await.unwrap();
+            sqlx::raw_sql(sql).execute(&known.owner).await.unwrap();
+            assert_eq!(known.is_believed_for(BOUND).await, !is_told, "{sql}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_can_not_listen_reads_again() {
     let known = Known::new().await;

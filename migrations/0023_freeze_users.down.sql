@@ -1,0 +1,1 @@
+alter table simplebank.users drop column frozen_at;
