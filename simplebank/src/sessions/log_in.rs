@@ -46,6 +46,12 @@ pub struct LoggedIn {
     pub user: User,
 }
 
+/// The hash that a password was shown to fit, and the one that takes its place if that was too cheap.
+struct Hashes {
+    shown: String,
+    rehashed: Option<String>,
+}
+
 impl Bank {
     /// Begins a session. If the user has too many then, the oldest ends.
     ///
@@ -67,17 +73,19 @@ impl Bank {
             })
             .await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let fits = self.passwords().verify(command.password, hash).await?;
-        match found {
-            Some((user, hash)) if fits => self.begin_session(user, &hash, command.user_agent).await,
-            Some(_) | None => Err(Error::WrongCredentials),
-        }
+        let fits = self.passwords().verify(command.password.clone(), hash).await?;
+        let Some((user, hash)) = found.filter(|_| fits) else {
+            return Err(Error::WrongCredentials);
+        };
+        // When too many passwords are being hashed, this one is another time.
+        let rehashed = self.passwords().rehash(command.password, &hash).await.ok().flatten();
+        self.begin_session(user, &Hashes { shown: hash, rehashed }, command.user_agent).await
     }
 
     async fn begin_session(
         &self,
         user: User,
-        password_hash: &str,
+        hashes: &Hashes,
         user_agent: Option<UserAgent>,
     ) -> Result<LoggedIn, Error> {
         let now = self.now();
@@ -99,8 +107,11 @@ impl Bank {
         let began = self.db().transact(LOG_IN, async |tx| {
             // Locked, so that of several who log in at once each is counted, and none with a password that is no more.
             users::lock(tx, user.id).await?;
-            if users::password_hash(tx, user.id).await?.as_deref() != Some(password_hash) {
+            if users::password_hash(tx, user.id).await?.as_ref() != Some(&hashes.shown) {
                 return Ok(None);
+            }
+            if let Some(hash) = &hashes.rehashed {
+                users::set_password_hash(tx, user.id, hash).await?;
             }
             sessions::clear_ended(tx, user.id, now).await?;
             let others_max = per_user_max.saturating_sub(1);
