@@ -113,6 +113,19 @@ pub struct Config {
         value_parser = clap::value_parser!(u32).range(1..=100))]
     pub sessions_max: u32,
 
+    /// How much memory one password's hash takes, in MiB: 19 at least. One that took less is made anew when its user logs in.
+    #[arg(long, value_name = "MIB", env, default_value_t = 19, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(19..=1024))]
+    pub password_memory: u32,
+    /// How often the hash fills that memory: 2 at least.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 2, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(2..=50))]
+    pub password_passes: u32,
+    /// In how many lanes; each hash is computed by one core all the same.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 1, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub password_lanes: u32,
+
     /// Where mail goes.
     #[command(flatten)]
     pub mail: MailArgs,
@@ -365,6 +378,9 @@ mod tests {
             ("--session-duration", "366d", "SESSION_DURATION"),
             ("--session-duration", "13d", "SESSION_DURATION"),
             ("--sessions-max", "0", "SESSIONS_MAX"),
+            ("--password-memory", "18", "PASSWORD_MEMORY"),
+            ("--password-passes", "1", "PASSWORD_PASSES"),
+            ("--password-lanes", "0", "PASSWORD_LANES"),
             ("--access-token-duration", "15d", "ACCESS_TOKEN_DURATION"),
             ("--refresh-token-duration", "400d", "REFRESH_TOKEN_DURATION"),
             ("--token-kind", "none", "TOKEN_KIND"),

@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     Error,
     audit::Refusals,
-    password::Passwords,
+    password::{HashCost, Passwords},
     ports::{self, Clock, SystemClock, new_id},
     road::committer::{Committer, CommitterOptions},
     sessions::{Logins, SessionSettings},
@@ -88,6 +88,7 @@ pub struct Builder {
     tokens: Option<Arc<dyn TokenMaker>>,
     token_settings: TokenSettings,
     session_settings: SessionSettings,
+    hash_cost: HashCost,
     committer: CommitterOptions,
     email_verification: EmailVerification,
 }
@@ -123,6 +124,11 @@ impl Builder {
         Self { session_settings, ..self }
     }
 
+    /// Lets a password's hash cost `hash_cost`. One that has cost less is made anew when its user logs in.
+    pub fn hash_cost(self, hash_cost: HashCost) -> Self {
+        Self { hash_cost, ..self }
+    }
+
     /// The bank.
     ///
     /// # Errors
@@ -133,7 +139,7 @@ impl Builder {
             Some(tokens) => tokens,
             None => Arc::new(PasetoLocal::new(&random_key()?)),
         };
-        let passwords = Passwords::new();
+        let passwords = Passwords::new(self.hash_cost);
         let Self {
             db, clock, token_settings, session_settings, committer, email_verification, ..
         } = self;
@@ -183,6 +189,7 @@ impl Bank {
             tokens: None,
             token_settings: TokenSettings::default(),
             session_settings: SessionSettings::default(),
+            hash_cost: HashCost::default(),
             committer: CommitterOptions::default(),
             email_verification: EmailVerification::default(),
         }

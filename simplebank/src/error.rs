@@ -39,6 +39,9 @@ pub enum Error {
     /// No user has this name and password.
     #[error("wrong username or password")]
     WrongCredentials,
+    /// The caller has shown who they are, and not their password.
+    #[error("wrong password")]
+    WrongPassword,
     /// The caller may not do this.
     #[error("not allowed")]
     Forbidden,
@@ -156,7 +159,7 @@ impl Error {
             Self::Forbidden | Self::UserFrozen | Self::EmailNotVerified => Kind::Forbidden,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Rejected(rejection) => kind_of_rejection(rejection),
-            Self::KeyReused | Self::WrongCode => Kind::Rejected,
+            Self::KeyReused | Self::WrongCode | Self::WrongPassword => Kind::Rejected,
             Self::TooMany | Self::TooManyCodes => Kind::TooMany,
             Self::Member { error, .. } => error.kind(),
             Self::Shared(error) => error.kind(),
@@ -178,6 +181,7 @@ impl Error {
             Self::Invalid { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::WrongCredentials => "wrong_credentials",
+            Self::WrongPassword => "wrong_password",
             Self::Forbidden => "forbidden",
             Self::UserFrozen => "user_frozen",
             Self::EmailNotVerified => "email_not_verified",
@@ -202,6 +206,7 @@ impl Error {
         "invalid_input",
         "unauthenticated",
         "wrong_credentials",
+        "wrong_password",
         "forbidden",
         "user_frozen",
         "email_not_verified",

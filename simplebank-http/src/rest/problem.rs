@@ -369,6 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_too_often_is_told_when_to_come_back() {
+        for (error, code) in
+            [(Error::TooMany, "too_many_requests"), (Error::TooManyCodes, "too_many_codes")]
+        {
+            let (status, retry, told, _) = answered(error);
+            assert_eq!((status, retry.as_deref(), told), (429, Some("3"), code));
+        }
+    }
+
+    #[test]
     fn the_offender_of_a_batch_is_named_by_its_place() {
         let id = AccountId::from_parts(1, [1; 10]);
         let cause = Rejection::InsufficientFunds { id };

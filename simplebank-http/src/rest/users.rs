@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use simplebank::{Bank, Register, core::user};
+use simplebank::{Bank, ChangePassword, Register, core::user};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -10,14 +10,17 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
-    docs::{PrivateProblems, PublicProblems},
+    docs::{PrivateProblems, PublicProblems, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
     query::NoQuery,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Bank> {
-    OpenApiRouter::new().routes(routes!(register)).routes(routes!(me))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(me))
+        .routes(routes!(change_password))
 }
 
 /// Who wants to become a user.
@@ -27,7 +30,7 @@ struct RegisterRequest {
     /// The login name: 3 to 32 characters of a-z, 0-9 and _, beginning with a letter.
     #[schema(example = "alice")]
     username: String,
-    /// 15 to 128 characters.
+    /// 15 to 128 characters, and not easy to guess.
     #[schema(example = "correct horse battery", format = Password)]
     password: String,
     /// What they are called: 1 to 100 characters.
@@ -55,6 +58,18 @@ impl RegisterRequest {
         };
         checks.finish(command())
     }
+}
+
+/// A password in the place of another.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangePasswordRequest {
+    /// The password as it is.
+    #[schema(example = "correct horse battery", format = Password)]
+    current_password: String,
+    /// The password as it shall be: 15 to 128 characters, and not easy to guess.
+    #[schema(example = "staple battery horse", format = Password)]
+    new_password: String,
 }
 
 /// A user.
@@ -111,4 +126,22 @@ async fn register(
     responses((status = 200, description = "The caller", body = User), PrivateProblems))]
 async fn me(Authenticated(caller): Authenticated, _: NoQuery) -> Json<User> {
     Json(caller.user.into())
+}
+
+/// Gives the caller another password. Their other sessions end at once, and a mail tells them.
+#[utoipa::path(post, path = "/v1/users/me/password", tag = "users", security(("bearer" = [])),
+    request_body = ChangePasswordRequest,
+    responses((status = 204, description = "The password has changed"), WriteProblems))]
+async fn change_password(
+    State(bank): State<Bank>,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    JsonBody(request): JsonBody<ChangePasswordRequest>,
+) -> Result<StatusCode, Refusal> {
+    let mut checks = Checks::default();
+    let new = checks.parse("new_password", &request.new_password);
+    let new = checks.finish(new)?;
+    let command = ChangePassword { current: request.current_password.into(), new };
+    bank.change_password(&caller, command).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

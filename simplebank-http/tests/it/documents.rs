@@ -38,6 +38,7 @@ const ROUTES: &[&str] = &[
     "post /v1/users/login -",
     "post /v1/users/logout *",
     "get /v1/users/me *",
+    "post /v1/users/me/password *",
     "post /v1/users/me/verification_codes *",
     "post /v1/users/me/verify_email *",
     "get /v1/verify-email -",

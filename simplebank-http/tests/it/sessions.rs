@@ -119,6 +119,38 @@ async fn a_user_lists_and_ends_their_own_sessions() {
     eve.get("/v1/users/me").await.is(200);
 }
 
+#[tokio::test]
+async fn a_user_changes_their_password_by_the_current_one() {
+    const NEW: &str = "staple battery horse";
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let elsewhere = world.log_in("alice", alice.id.clone()).await;
+    let ask = async |current: &str, new: &str| {
+        let body = json!({"current_password": current, "new_password": new});
+        alice.post("/v1/users/me/password", body).await
+    };
+    let before = world.state().await;
+    ask("wrong horse battery", NEW).await.is_problem(422, "wrong_password", &[]);
+    ask(&"x".repeat(10_000), NEW).await.is_problem(422, "wrong_password", &[]);
+    for bad in ["short", &"correct horse ".repeat(10), "passwordpassword", "alice@example.org"] {
+        let refused = ask(PASSWORD, bad).await;
+        refused.is_problem(422, "invalid_input", &["new_password"]);
+        assert!(!refused.text.contains(bad), "{refused:?}");
+    }
+    assert_eq!(world.state().await, before);
+    elsewhere.get("/v1/users/me").await.is(200);
+
+    let changed = ask(PASSWORD, NEW).await;
+    assert_eq!((changed.status.as_u16(), changed.text.as_str()), (204, ""));
+    elsewhere.get("/v1/users/me").await.is_problem(401, "unauthenticated", &[]);
+    renew(&world, &elsewhere.refresh_token).await.is_problem(401, "unauthenticated", &[]);
+    alice.get("/v1/users/me").await.is(200);
+    let login = |password: &str| json!({"username": "alice", "password": password});
+    let old = world.anyone().post(LOG_IN, login(PASSWORD)).await;
+    old.is_problem(401, "wrong_credentials", &[]);
+    world.anyone().post(LOG_IN, login(NEW)).await.is(200);
+}
+
 /// A page in a browser: what it sends along by itself, and what its script adds.
 struct Page<'a> {
     world: &'a World,

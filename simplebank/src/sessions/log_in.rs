@@ -47,6 +47,12 @@ pub struct LoggedIn {
     pub user: User,
 }
 
+/// The hash that a password was shown to fit, and the one that takes its place if that was too cheap.
+struct Hashes {
+    shown: String,
+    rehashed: Option<String>,
+}
+
 impl Bank {
     /// Begins a session. If the user has too many then, the oldest ends.
     ///
@@ -69,15 +75,18 @@ impl Bank {
             })
             .await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let fits = self.passwords().verify(command.password, hash).await?;
-        match found {
-            Some((user, hash)) if fits => self.begin_session(user, &hash, command.user_agent).await,
+        let fits = self.passwords().verify(command.password.clone(), hash).await?;
+        let (user, hash) = match found {
+            Some(found) if fits => found,
             // A name that nobody has may be a password in the wrong field: it is not written down.
             found => {
                 let object = found.map(|(user, _)| Object::User(user.id));
-                self.refuse_login(object, Error::WrongCredentials).await
+                return self.refuse_login(object, Error::WrongCredentials).await;
             }
-        }
+        };
+        // When too many passwords are being hashed, this one is another time.
+        let rehashed = self.passwords().rehash(command.password, &hash).await.ok().flatten();
+        self.begin_session(user, &Hashes { shown: hash, rehashed }, command.user_agent).await
     }
 
     async fn refuse_login<T>(&self, object: Option<Object>, error: Error) -> Result<T, Error> {
@@ -88,7 +97,7 @@ impl Bank {
     async fn begin_session(
         &self,
         user: User,
-        password_hash: &str,
+        hashes: &Hashes,
         user_agent: Option<UserAgent>,
     ) -> Result<LoggedIn, Error> {
         let now = self.now();
@@ -114,11 +123,14 @@ impl Bank {
             // freezes the user changes this row: they end this session, or it does not begin.
             let user = users::lock(tx, new.session.user_id).await?;
             let Some(user) = user else { return Ok(Err(Error::WrongCredentials)) };
-            if users::password_hash(tx, user.id).await?.as_deref() != Some(password_hash) {
+            if users::password_hash(tx, user.id).await?.as_ref() != Some(&hashes.shown) {
                 return Ok(Err(Error::WrongCredentials));
             }
             if user.frozen_at.is_some() {
                 return Ok(Err(Error::UserFrozen));
+            }
+            if let Some(hash) = &hashes.rehashed {
+                users::set_password_hash(tx, user.id, hash).await?;
             }
             sessions::clear_ended(tx, user.id, now).await?;
             let others_max = per_user_max.saturating_sub(1);

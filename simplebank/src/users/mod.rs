@@ -1,5 +1,6 @@
 //! Users.
 
+mod change_password;
 mod find;
 mod freeze;
 mod register;
@@ -7,7 +8,7 @@ mod set_role;
 mod verified;
 mod verify_email;
 
-pub use self::{register::Register, verified::EmailVerification};
+pub use self::{change_password::ChangePassword, register::Register, verified::EmailVerification};
 pub(crate) use self::{
     verified::Verified,
     verify_email::{code_hash, fresh_code},

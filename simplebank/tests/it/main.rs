@@ -13,6 +13,7 @@ mod listings;
 mod mail;
 mod memory;
 mod money;
+mod passwords;
 mod renewals;
 mod sessions;
 mod smtp_server;
