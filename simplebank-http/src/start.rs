@@ -36,7 +36,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{Config, LogFormat},
-    rest::{chain, router},
+    rest::{chain, router_behind},
     server::{self, End, Limits},
     telemetry,
     tokens::{self, Keys},
@@ -163,7 +163,7 @@ async fn serve(
     let worker = worker(config, &bank, address, data_directory).map_err(Failure::Mail)?;
     announce(config, address, &database.describe(), data_directory);
     let at_work = AtWork::begin(worker);
-    let app = router(bank.clone(), &config.allowed_origins);
+    let app = router_behind(config.edge(), bank.clone());
     let end = select! {
         end = server::serve(listener, app, limits(config), stop) => end,
         never = look_after(database) => match never {},

@@ -2,7 +2,6 @@
 
 use axum::{
     Json,
-    extract::State,
     http::{HeaderName, StatusCode, header},
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
+    client::Asked,
     cursor::{List, Place},
     docs::{PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody},
@@ -142,7 +142,7 @@ pub(super) fn created<T>(collection: &str, id: Uuid, body: T) -> Created<T> {
     responses((status = 201, description = "The new account", body = AccountDetails,
         headers(("Location" = String, description = "Where the account is"))), WriteProblems))]
 async fn open_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<OpenAccountRequest>,
@@ -161,7 +161,7 @@ async fn open_account(
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<AccountDetails>), PrivateProblems))]
 async fn list_accounts(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     query: PageQuery,
 ) -> Result<Json<ListPage<AccountDetails>>, Refusal> {
@@ -177,7 +177,7 @@ async fn list_accounts(
     params(("id" = Uuid, Path, description = "The account")),
     responses((status = 200, description = "The account", body = AccountDetails), PrivateProblems))]
 async fn find_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -192,7 +192,7 @@ async fn find_account(
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<Entry>), PrivateProblems))]
 async fn list_entries(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     query: PageQuery,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use serde::{Deserialize, Serialize};
 use simplebank::{
     Bank, Error, SetLimits,
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
+    client::Asked,
     docs::WriteProblems,
     json::{Checks, JsonBody},
     problem::Refusal,
@@ -151,7 +152,7 @@ fn change<T, E: fmt::Display>(
     request_body = LimitsRequest,
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn set_limits(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
     _: NoQuery,
@@ -160,7 +161,13 @@ async fn set_limits(
     let by = caller.principal();
     // Before its currency is looked up: who may not set a limit is told nothing else.
     if !by.may(Power::SetLimits) {
-        return Err(Error::Forbidden.into());
+        let changes = LimitChanges::default();
+        return Err(bank
+            .set_limits(&by, SetLimits { account_id, changes })
+            .await
+            .err()
+            .unwrap_or(Error::Forbidden)
+            .into());
     }
     let currency = bank.account(&by, account_id).await?.currency;
     let changes = request.changes(currency)?;
@@ -173,7 +180,7 @@ async fn set_limits(
     params(("id" = Uuid, Path, description = "The customer's account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn freeze_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -187,7 +194,7 @@ async fn freeze_account(
     params(("id" = Uuid, Path, description = "The customer's account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn unfreeze_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -202,7 +209,7 @@ async fn unfreeze_account(
     params(("id" = Uuid, Path, description = "The account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn close_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,

@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
-    docs::{PrivateProblems, PublicProblems},
+    client::{Asked, Client},
+    docs::{PrivateProblems, PublicProblems, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
-    query::NoQuery,
+    query::{NoQuery, PathUsername},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Bank> {
@@ -24,6 +25,8 @@ pub(super) fn routes() -> OpenApiRouter<Bank> {
         .routes(routes!(renew_access))
         .routes(routes!(log_out))
         .routes(routes!(me))
+        .routes(routes!(freeze_user))
+        .routes(routes!(unfreeze_user))
 }
 
 /// Who wants to become a user.
@@ -99,6 +102,9 @@ pub(super) struct User {
     /// `depositor` or `banker`.
     #[schema(example = "depositor")]
     role: &'static str,
+    /// Since when they may not log in; null if they may.
+    #[serde(with = "time::serde::rfc3339::option")]
+    frozen_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
     password_changed_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -114,6 +120,7 @@ impl From<user::User> for User {
             email: user.email.to_string(),
             email_verified_at: user.email_verified_at,
             role: user.role.as_str(),
+            frozen_at: user.frozen_at,
             password_changed_at: user.password_changed_at,
             created_at: user.created_at,
         }
@@ -173,11 +180,18 @@ async fn register(
 #[utoipa::path(post, path = "/v1/users/login", tag = "sessions", request_body = LogInRequest,
     responses((status = 200, description = "The new session", body = Session), PublicProblems))]
 async fn log_in(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
+    Client { address, rates, .. }: Client,
     _: NoQuery,
     JsonBody(LogInRequest { username, password }): JsonBody<LogInRequest>,
 ) -> Result<Json<Session>, Refusal> {
+    if let Some(rates) = &rates {
+        rates.log_in(&username, address)?;
+    }
     let login = bank.log_in(LogIn { username, password: password.into() }).await?;
+    if let Some(rates) = &rates {
+        rates.logged_in(login.user.username.as_str(), address);
+    }
     Ok(Json(login.into()))
 }
 
@@ -212,4 +226,35 @@ async fn log_out(
     responses((status = 200, description = "The caller", body = User), PrivateProblems))]
 async fn me(Authenticated(caller): Authenticated, _: NoQuery) -> Json<User> {
     Json(caller.user.into())
+}
+
+/// Keeps a depositor from logging in, and ends their sessions at once; for bankers. Their accounts can still be paid into.
+/// Doing it twice changes nothing.
+#[utoipa::path(post, path = "/v1/users/{username}/freeze", tag = "users", security(("bearer" = [])),
+    params(("username" = String, Path, description = "The depositor")),
+    responses((status = 200, description = "The user", body = User), WriteProblems))]
+async fn freeze_user(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathUsername(username): PathUsername,
+    _: NoQuery,
+) -> Result<Json<User>, Refusal> {
+    let by = caller.principal();
+    let user = bank.user_by_name(&by, &username).await?;
+    Ok(Json(bank.freeze_user(&by, user.id).await?.into()))
+}
+
+/// Lets a depositor log in again; for bankers. Doing it twice changes nothing.
+#[utoipa::path(post, path = "/v1/users/{username}/unfreeze", tag = "users", security(("bearer" = [])),
+    params(("username" = String, Path, description = "The depositor")),
+    responses((status = 200, description = "The user", body = User), WriteProblems))]
+async fn unfreeze_user(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathUsername(username): PathUsername,
+    _: NoQuery,
+) -> Result<Json<User>, Refusal> {
+    let by = caller.principal();
+    let user = bank.user_by_name(&by, &username).await?;
+    Ok(Json(bank.unfreeze_user(&by, user.id).await?.into()))
 }

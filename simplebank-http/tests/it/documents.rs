@@ -20,6 +20,7 @@ const ROUTES: &[&str] = &[
     "get /v1/accounts/{id}/statement *",
     "post /v1/accounts/{id}/unfreeze *",
     "post /v1/accounts/{id}/withdrawals *",
+    "get /v1/audit *",
     "get /v1/holds *",
     "post /v1/holds *",
     "get /v1/holds/{id} *",
@@ -37,6 +38,8 @@ const ROUTES: &[&str] = &[
     "get /v1/users/me *",
     "post /v1/users/me/verification_codes *",
     "post /v1/users/me/verify_email *",
+    "post /v1/users/{username}/freeze *",
+    "post /v1/users/{username}/unfreeze *",
     "get /v1/verify-email -",
     "post /v1/verify-email -",
 ];

@@ -5,10 +5,11 @@ use simplebank::db::Migrations;
 
 use crate::support::{PASSWORD, World, names, transfer_body};
 
-const USER: [&str; 8] = [
+const USER: [&str; 9] = [
     "created_at",
     "email",
     "email_verified_at",
+    "frozen_at",
     "full_name",
     "id",
     "password_changed_at",
