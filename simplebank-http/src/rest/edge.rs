@@ -115,7 +115,7 @@ fn cors(allowed_origins: &[Origin]) -> CorsLayer {
     let origins = allowed_origins.iter().map(|Origin(origin)| origin.clone());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::PATCH, Method::POST])
+        .allow_methods([Method::GET, Method::PATCH, Method::POST, Method::PUT])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IDEMPOTENCY_KEY, REQUEST_ID])
         .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(std::time::Duration::from_secs(CORS_MAX_AGE_S))

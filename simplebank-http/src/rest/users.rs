@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Bank> {
         .routes(routes!(renew_access))
         .routes(routes!(log_out))
         .routes(routes!(me))
+        .routes(routes!(change_email))
         .routes(routes!(freeze_user))
         .routes(routes!(unfreeze_user))
 }
@@ -84,6 +85,18 @@ struct LogInRequest {
 struct RenewAccessRequest {
     /// The refresh token of a session.
     refresh_token: String,
+}
+
+/// Another address for the caller.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeEmailRequest {
+    /// Where to write to them from now on.
+    #[schema(example = "alice@example.com")]
+    email: String,
+    /// The password of now.
+    #[schema(example = "correct horse battery", format = Password)]
+    current_password: String,
 }
 
 /// A user.
@@ -257,4 +270,26 @@ async fn unfreeze_user(
     let by = caller.principal();
     let user = bank.user_by_name(&by, &username).await?;
     Ok(Json(bank.unfreeze_user(&by, user.id).await?.into()))
+}
+
+/// Gives the caller another e-mail address, which counts as not verified: a code is sent there, and the old address is told.
+#[utoipa::path(put, path = "/v1/users/me/email", tag = "users", security(("bearer" = [])),
+    request_body = ChangeEmailRequest,
+    responses((status = 200, description = "The caller", body = User), WriteProblems))]
+async fn change_email(
+    Asked(bank): Asked,
+    Client { address, rates, .. }: Client,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    JsonBody(ChangeEmailRequest { email, current_password }): JsonBody<ChangeEmailRequest>,
+) -> Result<Json<User>, Refusal> {
+    let mut checks = Checks::default();
+    let email = checks.parse("email", &email);
+    let email = checks.finish(email)?;
+    if let Some(rates) = &rates {
+        // It is a try of the password as any other.
+        rates.log_in(caller.user.username.as_str(), address)?;
+    }
+    let user = bank.change_email(&caller.principal(), current_password.into(), email).await?;
+    Ok(Json(user.into()))
 }

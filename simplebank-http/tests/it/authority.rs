@@ -57,6 +57,11 @@ fn table(theirs: &Theirs) -> Vec<Row> {
         of("post /v1/users/login", json!({"username": "x", "password": "x"}), [401, 401, 401]),
         of("post /v1/users/logout", Value::Null, [401, 204, 204]),
         of("get /v1/users/me", Value::Null, [401, 200, 200]),
+        of(
+            "put /v1/users/me/email",
+            json!({"email": "x@example.org", "current_password": "x"}),
+            [401, 401, 401],
+        ),
         of("post /v1/users/me/verification_codes", Value::Null, [401, 202, 202]),
         of("post /v1/users/me/verify_email", code, [401, 422, 422]),
         of("post /v1/users/{username}/freeze", Value::Null, [401, 403, 200]),

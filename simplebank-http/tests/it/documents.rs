@@ -36,6 +36,7 @@ const ROUTES: &[&str] = &[
     "post /v1/users/login -",
     "post /v1/users/logout *",
     "get /v1/users/me *",
+    "put /v1/users/me/email *",
     "post /v1/users/me/verification_codes *",
     "post /v1/users/me/verify_email *",
     "post /v1/users/{username}/freeze *",

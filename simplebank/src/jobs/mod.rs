@@ -4,11 +4,12 @@
 //! became one. A [`Worker`] takes jobs from there; several may, in this process and in others.
 
 mod manage;
+mod notice;
 mod verify_email;
 mod worker;
 
 use serde::{Deserialize, Serialize};
-use simplebank_core::{Job, JobId, VerificationId, job::Queue};
+use simplebank_core::{Job, JobId, UserId, VerificationId, job::Queue, user::Email};
 use simplebank_db::{self as db, Tx, jobs};
 use time::OffsetDateTime;
 
@@ -27,26 +28,49 @@ pub(crate) enum Work {
         /// The request: a UUID.
         verification_id: String,
     },
+    /// To tell somebody what has happened to their account at the bank.
+    Notice {
+        /// What has happened.
+        notice: Notice,
+        /// To whom: a user's id.
+        user_id: String,
+        /// Where to write to: the address that they had.
+        to: String,
+    },
+}
+
+/// What somebody is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Notice {
+    /// They have another e-mail address; this goes to the old one.
+    EmailChanged,
 }
 
 /// The kinds of [`Work`].
-const KINDS: [&str; 1] = ["verify_email"];
+const KINDS: [&str; 2] = ["verify_email", "notice"];
 
 impl Work {
     pub(crate) fn verify_email(id: VerificationId) -> Self {
         Self::VerifyEmail { verification_id: id.to_string() }
     }
 
+    pub(crate) fn notice(notice: Notice, user: UserId, to: &Email) -> Self {
+        Self::Notice { notice, user_id: user.to_string(), to: to.to_string() }
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify_email",
+            Self::Notice { .. } => "notice",
         }
     }
 
-    /// Somebody waits for each of them.
     const fn queue(&self) -> Queue {
         match self {
+            // Somebody waits for it.
             Self::VerifyEmail { .. } => Queue::Critical,
+            Self::Notice { .. } => Queue::Default,
         }
     }
 
@@ -90,10 +114,16 @@ mod tests {
 
     #[test]
     fn every_kind_of_work_is_listed_and_read_back() {
-        let work = Work::verify_email(VerificationId::from_parts(1, [1; 10]));
-        assert_eq!(KINDS, [work.kind()]);
-        let payload = serde_json::to_string(&work).unwrap();
-        assert_eq!(Work::read(&payload).unwrap(), work);
+        let to = "alice@example.org".parse().unwrap();
+        let work = [
+            Work::verify_email(VerificationId::from_parts(1, [1; 10])),
+            Work::notice(Notice::EmailChanged, UserId::from_parts(1, [1; 10]), &to),
+        ];
+        assert_eq!(KINDS, [work[0].kind(), work[1].kind()]);
+        for work in work {
+            let payload = serde_json::to_string(&work).unwrap();
+            assert_eq!(Work::read(&payload).unwrap(), work);
+        }
         for bad in
             ["", "{}", r#"{"kind":"verify_email"}"#, r#"{"kind":"other","verification_id":""}"#]
         {

@@ -196,6 +196,9 @@ impl Worker {
             Work::VerifyEmail { verification_id } => {
                 self.verify_email(job.id, &verification_id).await
             }
+            Work::Notice { notice, user_id, to } => {
+                self.notice(job.id, notice, &user_id, &to).await
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Users.
 
+mod change_email;
 mod find;
 mod freeze;
 mod register;

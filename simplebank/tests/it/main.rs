@@ -4,6 +4,7 @@
 mod accounts;
 mod alone;
 mod audit;
+mod change_email;
 mod closing;
 mod concurrency;
 mod holds;
