@@ -183,6 +183,11 @@ fn worker(
     if config.no_worker {
         return Ok(None);
     }
+    if !config.mail.reaches_people() && data_directory.is_none() {
+        tracing::warn!(
+            "NO MAIL IS SENT: set SMTP_URL; until then nobody gets a code or a notice, and jobs that would send one count as done"
+        );
+    }
     let mailer = config.mail.mailer(data_directory)?;
     let letterhead = config.mail.letterhead(&format!("http://{}", reachable(address)));
     Ok(Some(Worker::new(bank.clone(), mailer, letterhead)))

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    auth::Authenticated,
+    auth::{Authenticated, RecentlyAuthenticated},
     client::Asked,
     cursor::{List, Place},
     docs::{PageParameters, PrivateProblems, WriteProblems},
@@ -143,7 +143,7 @@ pub(super) fn created<T>(collection: &str, id: Uuid, body: T) -> Created<T> {
         headers(("Location" = String, description = "Where the account is"))), WriteProblems))]
 async fn open_account(
     Asked(bank): Asked,
-    Authenticated(caller): Authenticated,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<OpenAccountRequest>,
 ) -> Result<Created<AccountDetails>, Refusal> {
@@ -162,7 +162,7 @@ async fn open_account(
     responses((status = 200, description = "A page", body = ListPage<AccountDetails>), PrivateProblems))]
 async fn list_accounts(
     Asked(bank): Asked,
-    Authenticated(caller): Authenticated,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     query: PageQuery,
 ) -> Result<Json<ListPage<AccountDetails>>, Refusal> {
     let list = List::Accounts(caller.user.id);

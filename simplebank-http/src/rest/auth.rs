@@ -27,7 +27,7 @@ impl FromRequestParts<Bank> for Authenticated {
     }
 }
 
-/// Who asks, as they were at most a second ago: for payments from accounts of their own. See
+/// Who asks, as they were at most a second ago: where nothing but accounts of their own is at stake, whatever their role. See
 /// [`Bank::authenticate_recent`].
 #[derive(Debug)]
 pub(crate) struct RecentlyAuthenticated(pub(crate) Caller);

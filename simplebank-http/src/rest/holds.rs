@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     accounts::ListPage,
-    auth::{Authenticated, Key},
+    auth::{Authenticated, Key, RecentlyAuthenticated},
     checks::TransferTexts,
     client::Asked,
     cursor::List,
@@ -178,7 +178,7 @@ impl From<core::Hold> for Hold {
         (status = 200, description = "The same, only tried out", body = Hold), WriteProblems))]
 async fn place_hold(
     Asked(bank): Asked,
-    Authenticated(caller): Authenticated,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     dry_run: DryRun,
     Key(key): Key,
     JsonBody(request): JsonBody<HoldRequest>,

@@ -50,6 +50,27 @@ const TRANSFER: [&str; 11] = [
 ];
 
 #[tokio::test]
+async fn another_address_asks_for_the_password_and_answers_with_the_user() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let change = async |body: Value| {
+        let request = alice.request(reqwest::Method::PUT, "/v1/users/me/email");
+        crate::support::send(request.json(&body)).await
+    };
+    let to = "alice@example.com";
+    let wrong = json!({"email": to, "current_password": "a wrong passphrase"});
+    change(wrong).await.is_problem(401, "wrong_credentials", &[]);
+    let nowhere = json!({"email": "alice", "current_password": PASSWORD});
+    change(nowhere).await.is_problem(422, "invalid_input", &["email"]);
+    let sly = json!({"email": to, "current_password": PASSWORD, "email_verified_at": "2026-01-01T00:00:00Z"});
+    assert_eq!(change(sly).await.status, 400);
+    assert_eq!(alice.get("/v1/users/me").await.is(200)["email"], "alice@example.org");
+    let user = change(json!({"email": to, "current_password": PASSWORD})).await.is(200);
+    assert_eq!(names(&user), USER);
+    assert_eq!((&user["email"], &user["email_verified_at"]), (&json!(to), &Value::Null));
+}
+
+#[tokio::test]
 async fn registering_answers_with_the_user() {
     let world = World::new().await;
     let body = json!({

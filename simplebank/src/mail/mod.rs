@@ -67,6 +67,9 @@ pub enum MailError {
     /// The SMTP server, or the way to it.
     #[error("smtp")]
     Smtp(#[source] lettre::transport::smtp::Error),
+    /// The certificate of an authority of one's own, as a file.
+    #[error("the certificate of the SMTP server's authority can't be read")]
+    Authority(#[source] io::Error),
     /// The folder.
     #[error("folder")]
     Folder(#[source] io::Error),
