@@ -29,6 +29,7 @@ use super::{
 pub(super) fn routes() -> OpenApiRouter<Bank> {
     OpenApiRouter::new()
         .routes(routes!(set_limits))
+        .routes(routes!(set_notice))
         .routes(routes!(freeze_account))
         .routes(routes!(unfreeze_account))
         .routes(routes!(close_account))
@@ -64,6 +65,9 @@ pub(super) struct AccountDetails {
     /// What has gone out today, in UTC, or is held to go out, and counts towards the daily limit.
     #[schema(example = "40.00")]
     spent_today: String,
+    /// From which amount on its owner is told by mail what goes out; null for never.
+    #[schema(example = "500.00", required)]
+    notice_from: Option<String>,
     /// `open`, `frozen` or `closed`.
     #[schema(example = "open")]
     status: &'static str,
@@ -96,6 +100,7 @@ impl AccountDetails {
             transfer_limit: limit(account.limits.per_transfer),
             daily_limit: limit(account.limits.per_day),
             spent_today,
+            notice_from: limit(account.notice_from),
             status: account.status.as_str(),
             created_at: account.created_at,
         }
@@ -172,6 +177,40 @@ async fn set_limits(
     let currency = bank.account(&by, account_id).await?.currency;
     let changes = request.changes(currency)?;
     let account = bank.set_limits(&by, SetLimits { account_id, changes }).await?;
+    Ok(Json(AccountDetails::new(account, bank.today())))
+}
+
+/// From which amount on the owner of an account is told.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NoticeRequest {
+    /// A decimal number in the account's currency; `none` for never.
+    #[schema(example = "500.00", pattern = r"^([0-9]+(\.[0-9]+)?|none)$")]
+    notice_from: String,
+}
+
+/// Tells the caller by mail whenever so much or more goes out of an account of theirs, once their address is verified.
+#[utoipa::path(put, path = "/v1/accounts/{id}/notice", tag = "accounts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    request_body = NoticeRequest,
+    responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
+async fn set_notice(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathId(id): PathId<AccountId>,
+    _: NoQuery,
+    JsonBody(NoticeRequest { notice_from }): JsonBody<NoticeRequest>,
+) -> Result<Json<AccountDetails>, Refusal> {
+    let by = caller.principal();
+    let currency = bank.account(&by, id).await?.currency;
+    let mut checks = Checks::default();
+    let amount = |text: &str| Amount::parse(text, currency);
+    let change = change(&mut checks, "notice_from", &Some(notice_from), amount);
+    let notice_from = match checks.finish(change)? {
+        Change::Set(amount) => Some(amount),
+        Change::Keep | Change::Remove => None,
+    };
+    let account = bank.set_notice(&by, id, notice_from).await?;
     Ok(Json(AccountDetails::new(account, bank.today())))
 }
 

@@ -38,6 +38,7 @@ fn table(theirs: &Theirs) -> Vec<Row> {
         of("get /v1/accounts/{id}/entries", Value::Null, [401, 404, 200]),
         of("post /v1/accounts/{id}/freeze", Value::Null, [401, 403, 200]),
         of("patch /v1/accounts/{id}/limits", json!({"daily_limit": "100"}), [401, 403, 200]),
+        of("put /v1/accounts/{id}/notice", json!({"notice_from": "10"}), [401, 404, 404]),
         of("get /v1/accounts/{id}/statement", Value::Null, [401, 404, 200]),
         of("post /v1/accounts/{id}/unfreeze", Value::Null, [401, 403, 200]),
         of("post /v1/accounts/{id}/withdrawals", money(), [401, 403, 201]),

@@ -17,6 +17,7 @@ const ROUTES: &[&str] = &[
     "get /v1/accounts/{id}/entries *",
     "post /v1/accounts/{id}/freeze *",
     "patch /v1/accounts/{id}/limits *",
+    "put /v1/accounts/{id}/notice *",
     "get /v1/accounts/{id}/statement *",
     "post /v1/accounts/{id}/unfreeze *",
     "post /v1/accounts/{id}/withdrawals *",

@@ -9,7 +9,7 @@ mod verify_email;
 mod worker;
 
 use serde::{Deserialize, Serialize};
-use simplebank_core::{Job, JobId, UserId, VerificationId, job::Queue, user::Email};
+use simplebank_core::{Job, JobId, TransferId, UserId, VerificationId, job::Queue, user::Email};
 use simplebank_db::{self as db, Tx, jobs};
 use time::OffsetDateTime;
 
@@ -37,6 +37,11 @@ pub(crate) enum Work {
         /// Where to write to: the address that they had.
         to: String,
     },
+    /// To tell somebody that much went out of their account.
+    TransferNotice {
+        /// What went out: a transfer's id.
+        transfer_id: String,
+    },
 }
 
 /// What somebody is told of.
@@ -48,7 +53,7 @@ pub(crate) enum Notice {
 }
 
 /// The kinds of [`Work`].
-const KINDS: [&str; 2] = ["verify_email", "notice"];
+const KINDS: [&str; 3] = ["verify_email", "notice", "transfer_notice"];
 
 impl Work {
     pub(crate) fn verify_email(id: VerificationId) -> Self {
@@ -59,10 +64,15 @@ impl Work {
         Self::Notice { notice, user_id: user.to_string(), to: to.to_string() }
     }
 
+    pub(crate) fn transfer_notice(id: TransferId) -> Self {
+        Self::TransferNotice { transfer_id: id.to_string() }
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify_email",
             Self::Notice { .. } => "notice",
+            Self::TransferNotice { .. } => "transfer_notice",
         }
     }
 
@@ -70,7 +80,7 @@ impl Work {
         match self {
             // Somebody waits for it.
             Self::VerifyEmail { .. } => Queue::Critical,
-            Self::Notice { .. } => Queue::Default,
+            Self::Notice { .. } | Self::TransferNotice { .. } => Queue::Default,
         }
     }
 
@@ -118,8 +128,9 @@ mod tests {
         let work = [
             Work::verify_email(VerificationId::from_parts(1, [1; 10])),
             Work::notice(Notice::EmailChanged, UserId::from_parts(1, [1; 10]), &to),
+            Work::transfer_notice(TransferId::from_parts(1, [1; 10])),
         ];
-        assert_eq!(KINDS, [work[0].kind(), work[1].kind()]);
+        assert_eq!(KINDS, work.each_ref().map(Work::kind));
         for work in work {
             let payload = serde_json::to_string(&work).unwrap();
             assert_eq!(Work::read(&payload).unwrap(), work);

@@ -199,6 +199,9 @@ impl Worker {
             Work::Notice { notice, user_id, to } => {
                 self.notice(job.id, notice, &user_id, &to).await
             }
+            Work::TransferNotice { transfer_id } => {
+                self.transfer_notice(job.id, &transfer_id).await
+            }
         }
     }
 

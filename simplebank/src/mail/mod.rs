@@ -33,7 +33,10 @@ pub use self::{
     log::Log,
     smtp::{InvalidSmtpUrl, Smtp, SmtpUrl},
 };
-pub(crate) use self::{notice::NoticeMail, verification::VerificationMail};
+pub(crate) use self::{
+    notice::{NoticeMail, TransferMail},
+    verification::VerificationMail,
+};
 
 /// Carries mail.
 #[async_trait]

@@ -2,7 +2,8 @@
 
 use askama::Template;
 use simplebank_core::{
-    JobId,
+    Balance, JobId,
+    transfer::Transfer,
     user::{Email, Username},
 };
 use time::OffsetDateTime;
@@ -48,6 +49,31 @@ impl NoticeMail<'_> {
         let username = self.username.as_str();
         let text = Text { username, what }.render()?;
         let html = Html { username, what }.render()?;
+        Ok(Mail { job, from: letterhead.from.clone(), to, subject, text, html, at })
+    }
+}
+
+/// The mail that tells somebody how much went out of their account. Of what was typed it says nothing.
+pub(crate) struct TransferMail<'a> {
+    pub(crate) username: &'a Username,
+    pub(crate) transfer: &'a Transfer,
+}
+
+impl TransferMail<'_> {
+    pub(crate) fn write(
+        &self,
+        job: JobId,
+        letterhead: &Letterhead,
+        to: Email,
+        at: OffsetDateTime,
+    ) -> Result<Mail, askama::Error> {
+        let Transfer { id, amount, currency, .. } = self.transfer;
+        let amount = Balance::credit(*amount).to_decimal(*currency);
+        let what = &format!("has paid {amount} {currency}, by the transfer {id}");
+        let username = self.username.as_str();
+        let text = Text { username, what }.render()?;
+        let html = Html { username, what }.render()?;
+        let subject = "Money went out of your account";
         Ok(Mail { job, from: letterhead.from.clone(), to, subject, text, html, at })
     }
 }

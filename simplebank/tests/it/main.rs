@@ -14,6 +14,7 @@ mod listings;
 mod mail;
 mod memory;
 mod money;
+mod notices;
 mod sessions;
 mod smtp_server;
 mod statements;
