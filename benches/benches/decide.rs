@@ -27,6 +27,7 @@ fn account(n: u8) -> Account {
         overdraft_limit: OverdraftLimit::NONE,
         limits: Limits::default(),
         spent: None,
+        notice_from: None,
         status: Status::Open,
         created_at: datetime!(2026-01-01 00:00 UTC),
     }

@@ -1,5 +1,6 @@
 //! What can be asked on the command line. Texts become types here, and nobody checks them again.
 
+mod audit;
 mod holds;
 mod import;
 mod jobs;
@@ -23,6 +24,7 @@ use simplebank::{
 use simplebank_localpg::DatabaseArgs;
 
 pub(crate) use self::{
+    audit::{Audit, AuditFormat},
     holds::{Hold, HoldHistory, PlaceHold, Reverse},
     import::{FileFormat, Import, KeyPrefix},
     jobs::{Job, JobOf},
@@ -81,7 +83,7 @@ pub(crate) enum Command {
     /// Makes, changes and removes the tables in the database.
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Creates, lists and promotes users.
+    /// Creates, lists, promotes and freezes users.
     #[command(subcommand)]
     User(User),
     /// Opens, lists, shows, limits, freezes and closes accounts.
@@ -118,6 +120,8 @@ pub(crate) enum Command {
     /// Does the bank's jobs, such as sending mails, until it is stopped.
     #[command(after_help = WORKER_HELP)]
     Worker(MailArgs),
+    /// Lists who logged in, who was refused, and what was done for the bank, newest first.
+    Audit(Audit),
     /// Checks the whole ledger, as it is at one moment, against the invariants I1 to I5, I11 and I12.
     ///
     /// The bank can be used meanwhile. Exits with 1 and the first bad row if a promise is broken.
@@ -192,6 +196,18 @@ pub(crate) enum User {
         /// Which role: depositor or banker.
         #[arg(value_name = "ROLE")]
         role: Role,
+    },
+    /// Keeps a user from logging in, and ends their sessions at once. Their accounts can still be paid into.
+    Freeze {
+        /// Who.
+        #[arg(value_name = "USERNAME")]
+        username: Username,
+    },
+    /// Lets a frozen user log in again.
+    Unfreeze {
+        /// Who.
+        #[arg(value_name = "USERNAME")]
+        username: Username,
     },
 }
 

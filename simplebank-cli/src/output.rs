@@ -110,6 +110,12 @@ fn write(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Writes part of an answer. That nobody reads it is a failure: the rest needs not be looked up.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+}
+
 fn encode(document: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(document).map_err(|error| Failure::Output(error.into()))
 }
@@ -214,6 +220,7 @@ pub(crate) struct UserRow {
     email: String,
     email_verified_at: Option<String>,
     role: &'static str,
+    frozen_at: Option<String>,
     password_changed_at: String,
     created_at: String,
 }
@@ -227,6 +234,7 @@ impl From<User> for UserRow {
             email: user.email.to_string(),
             email_verified_at: user.email_verified_at.map(instant),
             role: user.role.as_str(),
+            frozen_at: user.frozen_at.map(instant),
             password_changed_at: instant(user.password_changed_at),
             created_at: instant(user.created_at),
         }
@@ -241,6 +249,7 @@ impl Row for UserRow {
         text("email", 24),
         text("email_verified_at", TIME),
         text("role", 9),
+        text("frozen_at", TIME),
         text("password_changed_at", TIME),
         text("created_at", TIME),
     ];
@@ -249,7 +258,8 @@ impl Row for UserRow {
         let Self { id, username, full_name, email, role, password_changed_at, created_at, .. } =
             self;
         let verified = self.email_verified_at.as_deref().unwrap_or("-");
-        [id, username, full_name, email, verified, *role, password_changed_at, created_at]
+        let frozen = self.frozen_at.as_deref().unwrap_or("-");
+        [id, username, full_name, email, verified, *role, frozen, password_changed_at, created_at]
             .map(|cell: &str| cell.to_owned())
             .into()
     }

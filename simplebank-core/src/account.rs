@@ -34,6 +34,8 @@ pub struct Account {
     pub limits: Limits,
     /// How much has gone out on the last day on which any did.
     pub spent: Option<Spent>,
+    /// From which amount on its owner wants to be told what went out.
+    pub notice_from: Option<Amount>,
     /// Whether it takes part.
     pub status: Status,
     /// When it was opened.
@@ -150,6 +152,12 @@ impl FromStr for Status {
 }
 
 impl Account {
+    /// True when its owner wants to be told that so much went out.
+    #[must_use]
+    pub fn tells_of(&self, amount: Amount) -> bool {
+        self.notice_from.is_some_and(|from| amount >= from)
+    }
+
     /// True when `user` owns the account.
     #[must_use]
     pub fn is_owned_by(&self, user: UserId) -> bool {

@@ -55,7 +55,7 @@ pub async fn find(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = $1
@@ -78,7 +78,7 @@ pub async fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>, Err
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = $1
@@ -104,7 +104,7 @@ pub async fn lock_all(tx: &mut Tx<'_>, ids: &[AccountId]) -> Result<Vec<Account>
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = any($1)
@@ -152,7 +152,7 @@ pub async fn find_all(
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         left join simplebank.users u on u.id = a.owner_id
         where a.id = any($1)
@@ -180,7 +180,7 @@ pub async fn list_of(
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         join simplebank.users u on u.id = a.owner_id
         where a.owner_id = $1
@@ -211,7 +211,7 @@ pub async fn list(
         AccountRow,
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at
         from simplebank.accounts a
         join simplebank.users u on u.id = a.owner_id
         where a.id >= $1
@@ -250,7 +250,7 @@ pub async fn audit(
     let rows = sqlx::query!(
         r#"
         select a.id, a.owner_id, u.username as "owner_username?", a.currency, a.balance, a.version, a.revision, a.held,
-               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.status, a.created_at,
+               a.overdraft_limit, a.transfer_limit, a.daily_limit, a.spent_day, a.spent, a.spent_allowed, a.notice_from, a.status, a.created_at,
                newest.version as "newest_version?", newest.balance_after as "newest_balance_after?",
                (select sum(h.amount)::text from simplebank.holds h where h.from_account_id = a.id and h.state = 'open') as open_holds
         from simplebank.accounts a
@@ -288,6 +288,7 @@ pub async fn audit(
                 spent_day: row.spent_day,
                 spent: row.spent,
                 spent_allowed: row.spent_allowed,
+                notice_from: row.notice_from,
                 status: row.status,
                 created_at: row.created_at,
             };
@@ -319,6 +320,25 @@ pub async fn set_limits(tx: &mut Tx<'_>, account: &Account) -> Result<(), Error>
     )
     .execute(tx.connection())
     .await?;
+    Ok(())
+}
+
+/// Sets from which amount on the owner of an account is told what went out.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_notice_from(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    notice_from: Option<Amount>,
+) -> Result<(), Error> {
+    let done = sqlx::query!(
+        "update simplebank.accounts set notice_from = $2::bigint where id = $1",
+        id.as_uuid(),
+        notice_from.map(Amount::minor),
+    );
+    done.execute(tx.connection()).await?;
     Ok(())
 }
 

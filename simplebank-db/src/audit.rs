@@ -27,6 +27,10 @@ pub async fn insert(tx: &mut Tx<'_>, entry: &Entry) -> Result<(), Error> {
 /// # Errors
 ///
 /// Whatever the database answers.
+#[expect(
+    clippy::as_conversions,
+    reason = "how `query!` is told that an array holds nulls; it converts nothing"
+)]
 pub async fn insert_all(tx: &mut Tx<'_>, entries: &[Entry]) -> Result<(), Error> {
     fn column<T>(entries: &[Entry], value: impl Fn(&Entry) -> T) -> Vec<T> {
         entries.iter().map(value).collect()

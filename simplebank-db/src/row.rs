@@ -62,6 +62,7 @@ pub(crate) struct AccountRow {
     pub(crate) spent_day: Option<Date>,
     pub(crate) spent: Option<i64>,
     pub(crate) spent_allowed: Option<i64>,
+    pub(crate) notice_from: Option<i64>,
     pub(crate) status: String,
     pub(crate) created_at: OffsetDateTime,
 }
@@ -107,6 +108,7 @@ impl TryFrom<AccountRow> for Account {
                 amount: Balance::from_minor(minor),
                 allowed,
             }),
+            notice_from: amount("notice_from", row.notice_from)?,
             status: parse(TABLE, "status", row.id, &row.status)?,
             created_at: row.created_at,
         })

@@ -137,6 +137,21 @@ pub async fn lock(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
     row.map(User::try_from).transpose()
 }
 
+/// Gives a user another address, which nobody has shown to be theirs.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_email(tx: &mut Tx<'_>, id: UserId, email: &Email) -> Result<(), Error> {
+    let done = sqlx::query!(
+        "update simplebank.users set email = $2, email_verified_at = null where id = $1",
+        id.as_uuid(),
+        email.as_str(),
+    );
+    done.execute(tx.connection()).await?;
+    Ok(())
+}
+
 /// Notes that `email` was shown to be a user's at `now`; the answer is false if it is their address no more.
 ///
 /// # Errors

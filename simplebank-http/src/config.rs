@@ -1,6 +1,6 @@
 //! The settings of the binary: flags and environment variables, one source for both and for `--help`.
 
-use std::{env, fmt, net::SocketAddr, time::Duration};
+use std::{env, fmt, net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use clap::{
     CommandFactory as _, FromArgMatches as _, Parser, ValueEnum,
@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use simplebank::{mail::MailArgs, token::Leeway};
 use simplebank_localpg::DatabaseArgs;
 
-use crate::Origin;
+use crate::{Edge, ForwardedHeader, Network, Origin, Proxies, RateLimits};
 
 /// The longest life of a token that may be set: thirty days.
 const TOKEN_DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -67,6 +67,30 @@ pub struct Config {
     #[arg(long, value_name = "ORIGINS", env, value_delimiter = ',', help_heading = "HTTP",
         value_parser = parse_origin)]
     pub allowed_origins: Vec<Origin>,
+    /// Networks of the proxies before the server, with commas between them, such as `10.0.0.0/8`: only they are believed whom
+    /// they speak for; none by default.
+    #[arg(long, value_name = "NETWORKS", env, value_delimiter = ',', help_heading = "HTTP",
+        value_parser = parse_network)]
+    pub trusted_proxies: Vec<Network>,
+    /// The header to which those proxies append whom they speak for; the other one is not read.
+    #[arg(
+        long,
+        value_name = "HEADER",
+        env,
+        default_value = "x-forwarded-for",
+        help_heading = "HTTP"
+    )]
+    pub forwarded_header: ForwardedHeader,
+    /// Whether anybody may ask too often.
+    #[arg(long, value_name = "WHETHER", env, default_value = "on", help_heading = "HTTP")]
+    pub rate_limit: RateLimit,
+    /// Logins, registrations, renewals and codes from one network in a minute, where limits are on; of logins with one name, a
+    /// sixth of it.
+    #[arg(long, value_name = "NUMBER", env, default_value = "60", help_heading = "HTTP")]
+    pub login_rate_limit: NonZeroU32,
+    /// Requests of one user in a second, where limits are on.
+    #[arg(long, value_name = "NUMBER", env, default_value = "10000", help_heading = "HTTP")]
+    pub request_rate_limit: NonZeroU32,
 
     /// Key of all tokens of the kinds paseto and jwt: 64 hex digits, as `openssl rand -hex 32` makes them, or 32
     /// characters, or PASERK k4.local, or JWK; without one, a random key is kept in the file token.key of the data
@@ -168,6 +192,15 @@ pub enum TokenKind {
     JwtEddsa,
 }
 
+/// Whether who asks too often is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RateLimit {
+    /// They are.
+    On,
+    /// They are not: somebody else sees to it.
+    Off,
+}
+
 /// Whether users must have shown that their e-mail address is theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EmailVerification {
@@ -246,6 +279,26 @@ impl Config {
         }
     }
 
+    /// What stands between the bank and the world.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        let limits = RateLimits {
+            entries_per_minute: self.login_rate_limit,
+            requests_per_second: self.request_rate_limit,
+        };
+        Edge {
+            allowed_origins: self.allowed_origins.clone(),
+            proxies: Proxies {
+                trusted: self.trusted_proxies.clone(),
+                header: self.forwarded_header,
+            },
+            rate_limits: match self.rate_limit {
+                RateLimit::On => Some(limits),
+                RateLimit::Off => None,
+            },
+        }
+    }
+
     /// How logs are written.
     #[must_use]
     pub fn log_format(&self) -> LogFormat {
@@ -321,6 +374,10 @@ fn parse_origin(text: &str) -> Result<Origin, crate::InvalidOrigin> {
     text.trim().parse()
 }
 
+fn parse_network(text: &str) -> Result<Network, crate::InvalidNetwork> {
+    text.trim().parse()
+}
+
 /// Takes anything: what is wrong with a key is told where the value isn't.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 fn parse_secret(text: &str) -> Result<SecretString, fmt::Error> {
@@ -387,6 +444,11 @@ mod tests {
             ("--token-leeway", "61s", "TOKEN_LEEWAY"),
             ("--token-leeway", "1500ms", "TOKEN_LEEWAY"),
             ("--allowed-origins", "*", "ALLOWED_ORIGINS"),
+            ("--trusted-proxies", "10.0.0.0/8,proxy", "TRUSTED_PROXIES"),
+            ("--forwarded-header", "via", "FORWARDED_HEADER"),
+            ("--rate-limit", "perhaps", "RATE_LIMIT"),
+            ("--login-rate-limit", "0", "LOGIN_RATE_LIMIT"),
+            ("--request-rate-limit", "-1", "REQUEST_RATE_LIMIT"),
             ("--environment", "test", "ENVIRONMENT"),
             ("--log-format", "xml", "LOG_FORMAT"),
             ("--log-level", "a=b=c", "RUST_LOG"),

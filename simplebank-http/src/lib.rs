@@ -29,5 +29,6 @@ mod token_key;
 mod tokens;
 
 pub use rest::{
-    BATCH_BYTES_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT, EDGE_CODES, InvalidOrigin, Origin, router,
+    BATCH_BYTES_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT, EDGE_CODES, Edge, ForwardedHeader,
+    InvalidNetwork, InvalidOrigin, Network, Origin, Proxies, RateLimits, router, router_behind,
 };

@@ -4,9 +4,10 @@
 //! [`BODY_READ_TIMEOUT`](crate::BODY_READ_TIMEOUT). Nothing limits the time of a handler: the database's own timeouts do,
 //! because dropping a statement's future in the middle would break its connection (design D2).
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo, http::Request};
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -19,6 +20,8 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+
+use tower::ServiceExt as _;
 
 use crate::stream::Stream;
 
@@ -83,14 +86,19 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
-        let (stream, permit) = select! {
+        let (stream, peer, permit) = select! {
             biased;
             () = &mut stop => break,
             accepted = accept(&listener, &room) => accepted,
         };
         while connections.try_join_next().is_some() {}
         let io = TokioIo::new(Stream::new(stream, limits.head_timeout, limits.write_timeout));
-        let service = TowerToHyperService::new(app.clone());
+        // Who is at the other end, for limits and for the audit record.
+        let named = app.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        let service = TowerToHyperService::new(named);
         let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let watched = graceful.watch(connection);
         connections.spawn(async move {
@@ -129,17 +137,17 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // It is never closed, so there is a permit.
     let permit = Arc::clone(room).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are written whole: waiting for more to send would only delay them.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY not set");
                 }
-                return (stream, permit);
+                return (stream, peer, permit);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

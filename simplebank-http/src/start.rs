@@ -36,7 +36,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{Config, LogFormat},
-    rest::{chain, router},
+    rest::{chain, router_behind},
     server::{self, End, Limits},
     telemetry,
     tokens::{self, Keys},
@@ -166,7 +166,7 @@ async fn serve(
     let worker = worker(config, &bank, address, data_directory).map_err(Failure::Mail)?;
     announce(config, address, &database.describe(), data_directory);
     let at_work = AtWork::begin(worker);
-    let app = router(bank.clone(), &config.allowed_origins);
+    let app = router_behind(config.edge(), bank.clone());
     let end = select! {
         end = server::serve(listener, app, limits(config), stop) => end,
         never = look_after(database) => match never {},
@@ -185,6 +185,11 @@ fn worker(
 ) -> Result<Option<Worker>, MailError> {
     if config.no_worker {
         return Ok(None);
+    }
+    if !config.mail.reaches_people() && data_directory.is_none() {
+        tracing::warn!(
+            "NO MAIL IS SENT: set SMTP_URL; until then nobody gets a code or a notice, and jobs that would send one count as done"
+        );
     }
     let mailer = config.mail.mailer(data_directory)?;
     let letterhead = config.mail.letterhead(&format!("http://{}", reachable(address)));

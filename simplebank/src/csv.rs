@@ -1,6 +1,6 @@
-//! Statements as comma-separated values (RFC 4180), for spreadsheets.
+//! Statements and the audit record as comma-separated values (RFC 4180), for spreadsheets.
 //!
-//! The first row names the columns, the second has the opening balance, the last the closing balance; without the last, a
+//! Of a statement, the first row names the columns, the second has the opening balance, the last the closing balance; without the last, a
 //! statement is not whole. Lines end with CRLF, the text is UTF-8.
 //!
 //! A text that somebody else wrote and that a spreadsheet could take for a formula, because it begins with `=`, `+`, `-`,
@@ -8,7 +8,8 @@
 //! Numbers stay numbers.
 
 use csv::{Terminator, WriterBuilder};
-use simplebank_core::{Currency, Instant, statement::Line};
+use simplebank_core::{Currency, Instant, audit::Object, statement::Line};
+use simplebank_db::audit;
 
 use crate::StatementPage;
 
@@ -45,11 +46,51 @@ pub fn statement(page: &StatementPage) -> Vec<u8> {
     write(&rows)
 }
 
-fn write(rows: &[[String; 10]]) -> Vec<u8> {
+/// The columns of the audit record, in order.
+pub const AUDIT_COLUMNS: [&str; 9] = [
+    "at",
+    "actor",
+    "action",
+    "object_kind",
+    "object_id",
+    "detail",
+    "address",
+    "request_id",
+    "times",
+];
+
+/// The row that names the columns of the audit record.
+#[must_use]
+pub fn audit_head() -> Vec<u8> {
+    write(&[AUDIT_COLUMNS.map(str::to_owned)])
+}
+
+/// The rows of a page of the audit record.
+#[must_use]
+pub fn audit(lines: &[audit::Line]) -> Vec<u8> {
+    let row = |line: &audit::Line| {
+        let entry = &line.entry;
+        [
+            Instant::new(entry.at).map_or_else(|| entry.at.to_string(), |at| at.to_string()),
+            line.username.as_ref().map(ToString::to_string).unwrap_or_default(),
+            entry.action.to_string(),
+            entry.object.map(Object::kind).unwrap_or_default().to_owned(),
+            entry.object.map(|object| object.as_uuid().to_string()).unwrap_or_default(),
+            text(entry.detail.as_deref()),
+            entry.origin.address.map(|address| address.to_string()).unwrap_or_default(),
+            // The client may have chosen it.
+            text(entry.origin.request_id.as_deref()),
+            entry.times.to_string(),
+        ]
+    };
+    write(&lines.iter().map(row).collect::<Vec<_>>())
+}
+
+fn write<const N: usize>(rows: &[[String; N]]) -> Vec<u8> {
     let mut writer =
         WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::with_capacity(16_384));
     for row in rows {
-        writer.write_record(row).expect("all rows have ten cells, and memory takes every byte");
+        writer.write_record(row).expect("all rows have as many cells, and memory takes every byte");
     }
     writer.into_inner().expect("memory takes every byte")
 }

@@ -202,7 +202,7 @@ impl Error {
     }
 
     /// Every code of the bank's own; those of [`Rejection`] come on top.
-    pub const CODES: [&str; 16] = [
+    pub const CODES: [&str; 17] = [
         "invalid_input",
         "unauthenticated",
         "wrong_credentials",

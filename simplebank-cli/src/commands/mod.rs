@@ -1,6 +1,7 @@
 //! One file for each command: it asks the bank and writes the answer.
 
 mod account;
+mod audit;
 mod completions;
 mod doctor;
 mod entries;
@@ -67,6 +68,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Code, Failure> {
         }
         Command::Job(command) => jobs::run(command, &database, format),
         Command::Worker(mail) => jobs::work(&mail, &database, format),
+        Command::Audit(of) => {
+            on_bank(&database, format, async |bank| audit::run(&of, bank, format).await)
+        }
         Command::Verify => on_bank(&database, format, async |bank| verify::run(bank, format).await),
         Command::Doctor { locks: false } => doctor::run(&database, format),
         Command::Doctor { locks: true } => locks::run(&database, format),

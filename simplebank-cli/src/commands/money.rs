@@ -1,7 +1,9 @@
 //! `simplebank deposit`, `withdraw` and `transfer`: what is wrong with the arguments is told first, then the key is shown,
 //! and only then is anything tried.
 
-use simplebank::{Bank, Deposit, Error, Transfer, Withdrawal, core::IdempotencyKey};
+use simplebank::{
+    Bank, Deposit, Error, Transfer, Withdrawal, core::IdempotencyKey, core::audit::Origin,
+};
 use simplebank_localpg::DatabaseArgs;
 
 use super::{OPERATOR, on_bank};
@@ -61,7 +63,9 @@ pub(super) fn wish<T, D: Document>(
         None => fresh_key(format)?,
     };
     on_bank(settings, format, async |bank| {
-        let bank = if dry_run { &bank.dry_run() } else { bank };
+        // The audit record is to tell of it, though there is no address to tell.
+        let bank = bank.asked_from(Origin::default());
+        let bank = if dry_run { &bank.dry_run() } else { &bank };
         match ask(bank, key.clone()).await {
             Ok(answer) => {
                 if dry_run {

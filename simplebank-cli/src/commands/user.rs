@@ -6,7 +6,10 @@ use std::{
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
-use simplebank::{Bank, NewPassword, Register, core::Role, core::user::Username};
+use simplebank::{
+    Bank, NewPassword, Register,
+    core::{self, Role, user::Username},
+};
 use simplebank_localpg::DatabaseArgs;
 
 use super::{OPERATOR, every_page, on_bank, user_named, viewed};
@@ -34,7 +37,20 @@ pub(super) fn run(command: User, settings: &DatabaseArgs, format: Format) -> Res
         User::SetRole { username, role } => {
             on_bank(settings, format, async |bank| set_role(bank, &username, role, format).await)
         }
+        User::Freeze { username } => on_bank(settings, format, async |bank| {
+            let user = user_named(bank, "<USERNAME>", &username).await?;
+            shown(bank.freeze_user(&OPERATOR, user.id).await?, format)
+        }),
+        User::Unfreeze { username } => on_bank(settings, format, async |bank| {
+            let user = user_named(bank, "<USERNAME>", &username).await?;
+            shown(bank.unfreeze_user(&OPERATOR, user.id).await?, format)
+        }),
     }
+}
+
+fn shown(user: core::user::User, format: Format) -> Result<Code, Failure> {
+    output::one(format, &UserRow::from(user))?;
+    Ok(Code::Done)
 }
 
 async fn create(bank: &Bank, command: Register, format: Format) -> Result<Code, Failure> {

@@ -1,7 +1,5 @@
 //! Statements, and balances of other days.
 
-use std::io::{self, Write as _};
-
 use serde::Serialize;
 use simplebank::{
     BalanceAt, StatementPage,
@@ -145,8 +143,7 @@ pub(crate) fn statement_page(format: StatementFormat, page: &StatementPage) -> R
         StatementFormat::Json => as_json(page)?.into_bytes(),
         StatementFormat::Csv => csv::statement(page),
     };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    super::bytes(&bytes)
 }
 
 fn rows(page: &StatementPage) -> Vec<LineRow> {

@@ -28,6 +28,7 @@ fn help_lists_every_command_setting_and_exit_code() {
             "statement",
             "job",
             "worker",
+            "audit",
             "verify",
             "doctor",
             "token",

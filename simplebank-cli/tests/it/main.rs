@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod accounts;
+mod audit;
 mod crash;
 mod doctor;
 mod help;

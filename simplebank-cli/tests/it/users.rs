@@ -34,6 +34,7 @@ async fn a_user_is_created_and_listed_as_json_and_as_a_table() {
             "created_at",
             "email",
             "email_verified_at",
+            "frozen_at",
             "full_name",
             "id",
             "password_changed_at",

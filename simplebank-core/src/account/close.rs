@@ -88,6 +88,7 @@ mod tests {
             overdraft_limit: OverdraftLimit::NONE,
             limits: Limits::default(),
             spent: None,
+            notice_from: None,
             status,
             created_at: NOW,
         }

@@ -135,6 +135,7 @@ mod tests {
             held: Balance::from_minor(held),
             overdraft_limit: OverdraftLimit::from_minor(overdraft).unwrap(),
             limits,
+            notice_from: None,
             spent: Some(Spent {
                 day: OffsetDateTime::UNIX_EPOCH.date(),
                 amount: Balance::from_minor(5),

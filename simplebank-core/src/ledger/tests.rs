@@ -64,6 +64,7 @@ fn account() -> Account {
             amount: Balance::from_minor(50),
             allowed: Some(amount(50)),
         }),
+        notice_from: None,
         status: Status::Open,
         created_at: NOW,
     }

@@ -2,7 +2,6 @@
 
 use axum::{
     Json,
-    extract::State,
     http::{HeaderName, StatusCode, header},
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    auth::Authenticated,
+    auth::{Authenticated, RecentlyAuthenticated},
+    client::Asked,
     cursor::{List, Place},
     docs::{PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody},
@@ -142,8 +142,8 @@ pub(super) fn created<T>(collection: &str, id: Uuid, body: T) -> Created<T> {
     responses((status = 201, description = "The new account", body = AccountDetails,
         headers(("Location" = String, description = "Where the account is"))), WriteProblems))]
 async fn open_account(
-    State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
+    Asked(bank): Asked,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<OpenAccountRequest>,
 ) -> Result<Created<AccountDetails>, Refusal> {
@@ -161,8 +161,8 @@ async fn open_account(
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<AccountDetails>), PrivateProblems))]
 async fn list_accounts(
-    State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
+    Asked(bank): Asked,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     query: PageQuery,
 ) -> Result<Json<ListPage<AccountDetails>>, Refusal> {
     let list = List::Accounts(caller.user.id);
@@ -177,7 +177,7 @@ async fn list_accounts(
     params(("id" = Uuid, Path, description = "The account")),
     responses((status = 200, description = "The account", body = AccountDetails), PrivateProblems))]
 async fn find_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -192,7 +192,7 @@ async fn find_account(
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<Entry>), PrivateProblems))]
 async fn list_entries(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     query: PageQuery,

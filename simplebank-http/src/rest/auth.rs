@@ -7,7 +7,7 @@ use axum::{
 use secrecy::SecretString;
 use simplebank::{Bank, Caller, Error, core::IdempotencyKey};
 
-use super::problem::Refusal;
+use super::{client::Client, problem::Refusal};
 
 /// The header that names one wish, so that it is done once.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -21,11 +21,13 @@ impl FromRequestParts<Bank> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, bank: &Bank) -> Result<Self, Refusal> {
         let token = bearer_token(&parts.headers).ok_or(Error::Unauthenticated)?;
-        Ok(Self(bank.authenticate(token).await?))
+        let caller = bank.authenticate(token).await?;
+        count(parts, &caller)?;
+        Ok(Self(caller))
     }
 }
 
-/// Who asks, as they were at most a second ago: for payments from accounts of their own. See
+/// Who asks, as they were at most a second ago: where nothing but accounts of their own is at stake, whatever their role. See
 /// [`Bank::authenticate_recent`].
 #[derive(Debug)]
 pub(crate) struct RecentlyAuthenticated(pub(crate) Caller);
@@ -35,8 +37,18 @@ impl FromRequestParts<Bank> for RecentlyAuthenticated {
 
     async fn from_request_parts(parts: &mut Parts, bank: &Bank) -> Result<Self, Refusal> {
         let token = bearer_token(&parts.headers).ok_or(Error::Unauthenticated)?;
-        Ok(Self(bank.authenticate_recent(token).await?))
+        let caller = bank.authenticate_recent(token).await?;
+        count(parts, &caller)?;
+        Ok(Self(caller))
     }
+}
+
+/// Counts a request of whoever has proven who they are.
+fn count(parts: &Parts, caller: &Caller) -> Result<(), Refusal> {
+    let client = parts.extensions.get::<Client>();
+    client
+        .and_then(|client| client.rates.as_ref())
+        .map_or(Ok(()), |rates| rates.ask(caller.user.id))
 }
 
 /// The token of the one header `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's case does not count.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::{Authenticated, NoKey},
+    auth::{NoKey, RecentlyAuthenticated},
     checks::TransferTexts,
     docs::{DryRunParameter, WriteProblems},
     json::{Checks, JsonBody},
@@ -175,7 +175,7 @@ impl BatchResult {
     responses((status = 200, description = "What became of each", body = BatchAnswer), WriteProblems))]
 async fn transfer_batch(
     State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     dry_run: DryRun,
     _: NoKey,
     _room: Room,

@@ -5,10 +5,10 @@
 //! | `HttpOnly` | scripts of the page from reading the token, and sending it elsewhere |
 //! | `Secure`, and the prefix `__Host-` | whoever listens; other hosts of the domain, which can't set such a cookie |
 //! | `SameSite=Strict` | requests that pages of other sites make |
-//! | [`Client::own_page`] | requests that pages of other origins make, also of the same site |
+//! | [`Browser::own_page`] | requests that pages of other origins make, also of the same site |
 //! | three routes only, none of which moves money or shows anything | whoever gets past all of these |
 //!
-//! [`Client::own_page`] is what the OWASP Cross-Site Request Forgery Prevention Cheat Sheet has as Fetch Metadata with a fallback to
+//! [`Browser::own_page`] is what the OWASP Cross-Site Request Forgery Prevention Cheat Sheet has as Fetch Metadata with a fallback to
 //! verifying the origin, together with a custom header, for which a browser asks leave first (CORS) if the page is another origin's.
 
 use std::convert::Infallible;
@@ -37,14 +37,14 @@ pub(super) const PATHS: [&str; 3] =
 
 /// What a request's headers say of the program that sends it.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct Browser {
     is_own_page: bool,
     cookie: Option<SecretString>,
     /// What it calls itself.
     pub(super) user_agent: Option<UserAgent>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Client {
+impl<S: Send + Sync> FromRequestParts<S> for Browser {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -58,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     }
 }
 
-impl Client {
+impl Browser {
     /// Refuses what is not sent by a page of this origin, or of an allowed one.
     pub(super) const fn own_page(&self) -> Result<(), Refusal> {
         if self.is_own_page { Ok(()) } else { Err(Refusal::CrossSite) }

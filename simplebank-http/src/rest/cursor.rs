@@ -30,6 +30,8 @@ pub(crate) enum List<'a> {
     Statement(AccountId, Statement),
     /// The holds on and for an account.
     Holds(AccountId),
+    /// The audit record, as a user looks at it.
+    Audit(UserId),
 }
 
 impl List<'_> {
@@ -62,6 +64,7 @@ impl List<'_> {
             Self::Referenced(account, _) => (b'r', account.as_uuid()),
             Self::Statement(account, _) => (b's', account.as_uuid()),
             Self::Holds(account) => (b'h', account.as_uuid()),
+            Self::Audit(user) => (b'u', user.as_uuid()),
         };
         let mut head = vec![kind];
         head.extend(whose.as_bytes());
@@ -70,7 +73,11 @@ impl List<'_> {
             Self::Statement(_, Statement { from, to }) => {
                 head.extend([from, to].into_iter().flat_map(time_bytes));
             }
-            Self::Accounts(_) | Self::Entries(_) | Self::Transfers(_) | Self::Holds(_) => {}
+            Self::Accounts(_)
+            | Self::Entries(_)
+            | Self::Transfers(_)
+            | Self::Holds(_)
+            | Self::Audit(_) => {}
         }
         head
     }

@@ -38,6 +38,7 @@ use super::problem::{FieldProblem, Problem, Refusal};
         (name = "accounts", description = "Accounts and their entries"),
         (name = "money", description = "Deposits, withdrawals and transfers"),
         (name = "holds", description = "Money that is promised, captured or let go"),
+        (name = "audit", description = "Who did what, and who was refused"),
         (name = "health", description = "For load balancers and supervisors"),
     ),
     servers((url = "/")),
@@ -103,6 +104,30 @@ pub(super) struct DryRunParameter {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only described; `query::PageQuery` reads them")]
 pub(super) struct PageParameters {
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u8>,
+    /// The `next_cursor` of the page before; the list begins without.
+    cursor: Option<String>,
+}
+
+/// Which part of the audit record is asked for: that for which all that is said holds.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described; `query::AuditQuery` reads them")]
+pub(super) struct AuditParameters {
+    /// Done by this user, or to them.
+    #[param(example = "alice")]
+    user: Option<String>,
+    /// What was done.
+    #[param(example = "login_refused")]
+    action: Option<String>,
+    /// Then or later: RFC 3339, with `+` written as `%2B`, or a date for midnight in UTC.
+    #[param(example = "2026-11-01")]
+    since: Option<String>,
+    /// Before then.
+    #[param(example = "2026-12-01")]
+    until: Option<String>,
     /// How many items at most.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u8>,

@@ -4,9 +4,9 @@ use std::{str::FromStr, sync::Arc, time::Instant};
 
 use axum::{
     Extension, Router,
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
 use simplebank::ports::{Clock as _, SystemClock};
@@ -15,7 +15,13 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
-use super::{auth::IDEMPOTENCY_KEY, cookie, problem::Refusal};
+use super::{
+    auth::IDEMPOTENCY_KEY,
+    client::{Client, Proxies},
+    cookie,
+    problem::Refusal,
+    rates::{ENTRIES, RateLimits, Rates},
+};
 
 /// The header that names a request, for the logs of both sides.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -82,17 +88,40 @@ impl FromStr for Origin {
     }
 }
 
+/// What stands between the bank and the world.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edge {
+    /// Origins of pages that may use the bank in a browser; none by default.
+    pub allowed_origins: Vec<Origin>,
+    /// Proxies that tell whom they speak for; none by default.
+    pub proxies: Proxies,
+    /// How often somebody may ask; as often as they like by default.
+    pub rate_limits: Option<RateLimits>,
+}
+
+/// How clients are told from one another.
+#[derive(Debug)]
+pub(super) struct Clients {
+    proxies: Proxies,
+    rates: Option<Arc<Rates>>,
+}
+
 /// Puts everything around `routes` that every request needs, and answers where they have no answer.
-pub(super) fn surround(routes: Router, allowed_origins: &[Origin]) -> Router {
+pub(super) fn surround(routes: Router, edge: Edge) -> Router {
+    let Edge { allowed_origins, proxies, rate_limits } = edge;
+    let rates = rate_limits.map(|limits| Arc::new(Rates::new(limits)));
+    let clients = Arc::new(Clients { proxies, rates });
     let routes = routes
         .fallback(async || Refusal::RouteNotFound)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        .layer(from_fn(isolate));
+        .layer(from_fn(isolate))
+        .layer(from_fn(limit));
     // Whoever reads the cookie looks whether the page that has sent it is one of them.
-    let routes = routes.layer(Extension(AllowedOrigins(allowed_origins.into())));
+    let routes = routes.layer(Extension(AllowedOrigins(allowed_origins.as_slice().into())));
     let routes =
-        if allowed_origins.is_empty() { routes } else { routes.layer(cors(allowed_origins)) };
-    routes.layer(from_fn(framing)).layer(from_fn(headers)).layer(from_fn(trace))
+        if allowed_origins.is_empty() { routes } else { routes.layer(cors(&allowed_origins)) };
+    let routes = routes.layer(from_fn(framing)).layer(from_fn(headers));
+    routes.layer(from_fn_with_state(clients, trace))
 }
 
 fn cors(allowed_origins: &[Origin]) -> CorsLayer {
@@ -103,7 +132,7 @@ fn cors(allowed_origins: &[Origin]) -> CorsLayer {
         .allow_credentials(AllowCredentials::predicate(|_, request| {
             cookie::PATHS.contains(&request.uri.path())
         }))
-        .allow_methods([Method::DELETE, Method::GET, Method::PATCH, Method::POST])
+        .allow_methods([Method::DELETE, Method::GET, Method::PATCH, Method::POST, Method::PUT])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
@@ -115,10 +144,16 @@ fn cors(allowed_origins: &[Origin]) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(CORS_MAX_AGE_S))
 }
 
-/// Names the request, and logs what was asked and answered: no bodies, no tokens, no addresses, no queries.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
+/// Names the request and its client, and logs what was asked and answered: no bodies, no tokens, no addresses, no queries.
+pub(super) async fn trace(
+    State(clients): State<Arc<Clients>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
+    let client = Client::of(&request, &clients.proxies, &id, clients.rates.clone());
+    request.extensions_mut().insert(client);
     let path = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     // Of the highest level, so that a warning names its request whatever else is logged.
     let span = tracing::error_span!(
@@ -217,6 +252,18 @@ fn refuse_framing(detail: &'static str) -> Response {
     response
 }
 
+/// Turns away whoever tries passwords and codes too often.
+pub(super) async fn limit(client: Client, request: Request, next: Next) -> Response {
+    let Some(rates) = &client.rates else { return next.run(request).await };
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is_entry =
+        ENTRIES.iter().any(|(method, entry)| *entry == path && method == request.method());
+    if is_entry && let Err(refusal) = rates.enter(client.address) {
+        return refusal.into_response();
+    }
+    next.run(request).await
+}
+
 /// Runs the request in a task of its own.
 ///
 /// A panic ends the task and nothing else. And when a client hangs up, hyper drops this future but not the task, so what
@@ -253,9 +300,12 @@ mod tests {
             .route("/panic", get(boom))
             .route("/here", get(async || "here"))
             .route("/there", post(async || "there"));
-        let origins = ["https://app.example".parse().unwrap()];
+        let allowed_origins = vec!["https://app.example".parse().unwrap()];
         let request = request.header(header::HOST, "bank.example").body(Body::empty()).unwrap();
-        surround(routes, &origins).oneshot(request).await.unwrap()
+        surround(routes, Edge { allowed_origins, ..Edge::default() })
+            .oneshot(request)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -279,7 +329,7 @@ mod tests {
             wait.notified().await;
             end.notify_one();
         };
-        let routes = surround(Router::new().route("/", get(handler)), &[]);
+        let routes = surround(Router::new().route("/", get(handler)), Edge::default());
         let request = Request::get("/").header(header::HOST, "bank.example").body(Body::empty());
         let mut asking = Box::pin(routes.oneshot(request.unwrap()));
         tokio::select! {

@@ -1,6 +1,6 @@
 //! Holds: money that is promised, captured or let go.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use serde::{Deserialize, Serialize};
 use simplebank::{
     Bank, Error, PlaceHold,
@@ -16,8 +16,9 @@ use uuid::Uuid;
 
 use super::{
     accounts::ListPage,
-    auth::{Authenticated, Key},
+    auth::{Authenticated, Key, RecentlyAuthenticated},
     checks::TransferTexts,
+    client::Asked,
     cursor::List,
     docs::{DryRunParameter, KeyHeader, PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody, OptionalJsonBody},
@@ -176,8 +177,8 @@ impl From<core::Hold> for Hold {
         headers(("Location" = String, description = "Where the hold is"))),
         (status = 200, description = "The same, only tried out", body = Hold), WriteProblems))]
 async fn place_hold(
-    State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
+    Asked(bank): Asked,
+    RecentlyAuthenticated(caller): RecentlyAuthenticated,
     dry_run: DryRun,
     Key(key): Key,
     JsonBody(request): JsonBody<HoldRequest>,
@@ -192,7 +193,7 @@ async fn place_hold(
     params(("account_id" = Uuid, Query, description = "The account"), PageParameters),
     responses((status = 200, description = "A page", body = ListPage<Hold>), PrivateProblems))]
 async fn list_holds(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     OfAccountQuery { account_id, page }: OfAccountQuery,
 ) -> Result<Json<ListPage<Hold>>, Refusal> {
@@ -207,7 +208,7 @@ async fn list_holds(
     params(("id" = Uuid, Path, description = "The hold")),
     responses((status = 200, description = "The hold", body = Hold), PrivateProblems))]
 async fn find_hold(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<HoldId>,
     _: NoQuery,
@@ -225,7 +226,7 @@ async fn find_hold(
         headers(("Location" = String, description = "Where the transfer is"))),
         (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn capture_hold(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<HoldId>,
     dry_run: DryRun,
@@ -264,7 +265,7 @@ fn in_currency_of(
     request_body = Option<VoidRequest>,
     responses((status = 200, description = "The hold, voided", body = Hold), WriteProblems))]
 async fn void_hold(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<HoldId>,
     dry_run: DryRun,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use serde::{Deserialize, Serialize};
 use simplebank::{
     Bank, Error, SetLimits,
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
+    client::Asked,
     docs::WriteProblems,
     json::{Checks, JsonBody},
     problem::Refusal,
@@ -28,6 +29,7 @@ use super::{
 pub(super) fn routes() -> OpenApiRouter<Bank> {
     OpenApiRouter::new()
         .routes(routes!(set_limits))
+        .routes(routes!(set_notice))
         .routes(routes!(freeze_account))
         .routes(routes!(unfreeze_account))
         .routes(routes!(close_account))
@@ -63,6 +65,9 @@ pub(super) struct AccountDetails {
     /// What has gone out today, in UTC, or is held to go out, and counts towards the daily limit.
     #[schema(example = "40.00")]
     spent_today: String,
+    /// From which amount on its owner is told by mail what goes out; null for never.
+    #[schema(example = "500.00", required)]
+    notice_from: Option<String>,
     /// `open`, `frozen` or `closed`.
     #[schema(example = "open")]
     status: &'static str,
@@ -95,6 +100,7 @@ impl AccountDetails {
             transfer_limit: limit(account.limits.per_transfer),
             daily_limit: limit(account.limits.per_day),
             spent_today,
+            notice_from: limit(account.notice_from),
             status: account.status.as_str(),
             created_at: account.created_at,
         }
@@ -151,7 +157,7 @@ fn change<T, E: fmt::Display>(
     request_body = LimitsRequest,
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn set_limits(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
     _: NoQuery,
@@ -160,11 +166,51 @@ async fn set_limits(
     let by = caller.principal();
     // Before its currency is looked up: who may not set a limit is told nothing else.
     if !by.may(Power::SetLimits) {
-        return Err(Error::Forbidden.into());
+        let changes = LimitChanges::default();
+        return Err(bank
+            .set_limits(&by, SetLimits { account_id, changes })
+            .await
+            .err()
+            .unwrap_or(Error::Forbidden)
+            .into());
     }
     let currency = bank.account(&by, account_id).await?.currency;
     let changes = request.changes(currency)?;
     let account = bank.set_limits(&by, SetLimits { account_id, changes }).await?;
+    Ok(Json(AccountDetails::new(account, bank.today())))
+}
+
+/// From which amount on the owner of an account is told.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NoticeRequest {
+    /// A decimal number in the account's currency; `none` for never.
+    #[schema(example = "500.00", pattern = r"^([0-9]+(\.[0-9]+)?|none)$")]
+    notice_from: String,
+}
+
+/// Tells the caller by mail whenever so much or more goes out of an account of theirs, once their address is verified.
+#[utoipa::path(put, path = "/v1/accounts/{id}/notice", tag = "accounts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    request_body = NoticeRequest,
+    responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
+async fn set_notice(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathId(id): PathId<AccountId>,
+    _: NoQuery,
+    JsonBody(NoticeRequest { notice_from }): JsonBody<NoticeRequest>,
+) -> Result<Json<AccountDetails>, Refusal> {
+    let by = caller.principal();
+    let currency = bank.account(&by, id).await?.currency;
+    let mut checks = Checks::default();
+    let amount = |text: &str| Amount::parse(text, currency);
+    let change = change(&mut checks, "notice_from", &Some(notice_from), amount);
+    let notice_from = match checks.finish(change)? {
+        Change::Set(amount) => Some(amount),
+        Change::Keep | Change::Remove => None,
+    };
+    let account = bank.set_notice(&by, id, notice_from).await?;
     Ok(Json(AccountDetails::new(account, bank.today())))
 }
 
@@ -173,7 +219,7 @@ async fn set_limits(
     params(("id" = Uuid, Path, description = "The customer's account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn freeze_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -187,7 +233,7 @@ async fn freeze_account(
     params(("id" = Uuid, Path, description = "The customer's account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn unfreeze_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,
@@ -202,7 +248,7 @@ async fn unfreeze_account(
     params(("id" = Uuid, Path, description = "The account")),
     responses((status = 200, description = "The account", body = AccountDetails), WriteProblems))]
 async fn close_account(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     _: NoQuery,

@@ -3,7 +3,7 @@
 //! [`Refusal`] is what handlers and extractors fail with. It becomes a response in one place, which is also the place
 //! where failures of ours are logged, once, with all their causes; of those the client is told nothing but a code.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -13,11 +13,13 @@ use serde::Serialize;
 use simplebank::{Error, FieldError, Kind};
 use utoipa::ToSchema;
 
+use super::rates::seconds;
+
 /// How long a client that is told to try later should wait, in seconds: longer than a locked row is waited for.
-const RETRY_AFTER_S: u8 = 3;
+const RETRY_AFTER_S: u64 = 3;
 
 /// Every code that this crate adds to those of the bank.
-pub const EDGE_CODES: [&str; 10] = [
+pub const EDGE_CODES: [&str; 11] = [
     "malformed_request",
     "invalid_cursor",
     "idempotency_key_missing",
@@ -28,6 +30,7 @@ pub const EDGE_CODES: [&str; 10] = [
     "request_timeout",
     "payload_too_large",
     "unsupported_media_type",
+    "rate_limited",
 ];
 
 /// Why a request was not done.
@@ -53,6 +56,8 @@ pub(crate) enum Refusal {
     PayloadTooLarge { bytes_max: usize },
     /// The body is something else than plain JSON.
     UnsupportedMediaType { detail: &'static str },
+    /// Somebody asks too often.
+    TooOften { wait: Duration },
     /// A handler panicked.
     Panicked,
     /// The database is away, or has not this program's schema.
@@ -95,6 +100,7 @@ impl Refusal {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotReady { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Bank(error) => status_of(error.kind()),
@@ -113,6 +119,7 @@ impl Refusal {
             Self::RequestTimeout => "request_timeout",
             Self::PayloadTooLarge { .. } => "payload_too_large",
             Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::TooOften { .. } => "rate_limited",
             Self::Panicked => "internal",
             Self::NotReady { .. } => "unavailable",
             Self::Bank(error) => error.code(),
@@ -137,6 +144,7 @@ impl Refusal {
             Self::PayloadTooLarge { bytes_max } => {
                 return format!("the body is longer than {} KiB", bytes_max / 1024);
             }
+            Self::TooOften { .. } => "too many requests; try again after the time in Retry-After",
             Self::Panicked => INTERNAL_DETAIL,
             Self::Bank(error) => return detail_of(error),
         }
@@ -161,6 +169,7 @@ impl Refusal {
             | Self::RequestTimeout
             | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType { .. }
+            | Self::TooOften { .. }
             | Self::Panicked
             | Self::NotReady { .. }
             | Self::Bank(_) => Vec::new(),
@@ -314,6 +323,7 @@ impl From<FieldError> for FieldProblem {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
+        let wait_s = if let Self::TooOften { wait } = self { seconds(wait) } else { RETRY_AFTER_S };
         let mut response = (status, axum::Json(self.problem())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -321,7 +331,7 @@ impl IntoResponse for Refusal {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(u16::from(RETRY_AFTER_S)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
         }
         response
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 use simplebank::{
     Bank, FieldError, Page, PageLimit, Statement,
-    core::{AccountId, Instant, id::InvalidId, memo::Reference},
+    core::{AccountId, Instant, audit::Action, id::InvalidId, memo::Reference, user::Username},
 };
 
 use super::{
@@ -32,6 +32,21 @@ impl<T: FromStr<Err = InvalidId>, S: Send + Sync> FromRequestParts<S> for PathId
         let text = Path::<String>::from_request_parts(parts, state).await;
         let id = text.map_err(|_| InvalidId).and_then(|Path(text)| text.parse());
         id.map(Self).map_err(|error| Refusal::malformed_field("id", error))
+    }
+}
+
+/// The username in the path.
+#[derive(Debug)]
+pub(crate) struct PathUsername(pub(crate) Username);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathUsername {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        // What can't be decoded is no name.
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let text = text.map_or_else(|_| String::new(), |Path(text)| text);
+        text.parse().map(Self).map_err(|error| Refusal::malformed_field("username", error))
     }
 }
 
@@ -240,6 +255,32 @@ impl<S: Send + Sync> FromRequestParts<S> for TransfersQuery {
         Ok(Self {
             account_id: parameters.account_id()?,
             reference: parameters.parse("reference")?,
+            page: parameters.page()?,
+        })
+    }
+}
+
+/// Which part of the audit record is asked for.
+#[derive(Debug)]
+pub(crate) struct AuditQuery {
+    pub(crate) user: Option<Username>,
+    pub(crate) action: Option<Action>,
+    pub(crate) since: Option<Instant>,
+    pub(crate) until: Option<Instant>,
+    pub(crate) page: PageQuery,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AuditQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        const NAMES: [&str; 6] = ["user", "action", "since", "until", "limit", "cursor"];
+        let mut parameters = Parameters::read(parts, &NAMES)?;
+        Ok(Self {
+            user: parameters.parse("user")?,
+            action: parameters.parse("action")?,
+            since: parameters.parse("since")?,
+            until: parameters.parse("until")?,
             page: parameters.page()?,
         })
     }

@@ -1,6 +1,5 @@
 //! Transfers that are given back.
 
-use axum::extract::State;
 use serde::Deserialize;
 use simplebank::{
     Bank, Error, Reverse,
@@ -11,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::{Authenticated, Key},
+    client::Asked,
     docs::{DryRunParameter, KeyHeader, WriteProblems},
     json::{Checks, OptionalJsonBody},
     problem::Refusal,
@@ -48,7 +48,7 @@ struct ReversalRequest {
         headers(("Location" = String, description = "Where the reversal is"))),
         (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn reverse(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(transfer_id): PathId<TransferId>,
     dry_run: DryRun,

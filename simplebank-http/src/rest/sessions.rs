@@ -24,7 +24,8 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
-    cookie::{self, Client},
+    client::{Asked, Client},
+    cookie::{self, Browser},
     docs::{CookieHeaders, CookieProblems, PrivateProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
@@ -207,8 +208,9 @@ fn hand_over<T: Serialize>(
     responses((status = 200, description = "The new session", body = Session,
         headers(("Set-Cookie" = String, description = "The refresh token, if it was asked for in a cookie"))), CookieProblems))]
 async fn log_in(
-    State(bank): State<Bank>,
-    client: Client,
+    Asked(bank): Asked,
+    Client { address, rates, .. }: Client,
+    browser: Browser,
     _: NoQuery,
     JsonBody(request): JsonBody<LogInRequest>,
 ) -> Result<Response, Refusal> {
@@ -218,12 +220,18 @@ async fn log_in(
     let place = checks.finish(place)?;
     if place == Place::Cookie {
         // Otherwise a page of somebody else's could log its visitors in as itself.
-        client.own_page()?;
+        browser.own_page()?;
     }
-    let command = LogIn { username, password: password.into(), user_agent: client.user_agent };
+    if let Some(rates) = &rates {
+        rates.log_in(&username, address)?;
+    }
+    let command = LogIn { username, password: password.into(), user_agent: browser.user_agent };
     let LoggedIn {
         session_id, access_token, refresh_token, refresh_token_expires_at, user, ..
     } = bank.log_in(command).await?;
+    if let Some(rates) = &rates {
+        rates.logged_in(user.username.as_str(), address);
+    }
     hand_over(&bank, place, &refresh_token, refresh_token_expires_at, |refresh_token| Session {
         session_id: session_id.as_uuid(),
         access_token: access_token.token.expose_secret().to_owned(),
@@ -242,13 +250,13 @@ async fn log_in(
         headers(("Set-Cookie" = String, description = "The new refresh token, if the old one was in the cookie"))), CookieProblems))]
 async fn renew_access(
     State(bank): State<Bank>,
-    client: Client,
+    browser: Browser,
     _: NoQuery,
     JsonBody(request): JsonBody<RenewAccessRequest>,
 ) -> Result<Response, Refusal> {
     let (place, token) = match request.token()? {
         Some(token) => (Place::Body, token),
-        None => (Place::Cookie, client.refresh_token()?.ok_or(Error::Unauthenticated)?),
+        None => (Place::Cookie, browser.refresh_token()?.ok_or(Error::Unauthenticated)?),
     };
     let Renewed { access_token, refresh_token, refresh_token_expires_at, .. } =
         bank.renew(token).await?;
@@ -268,13 +276,13 @@ async fn renew_access(
         headers(("Set-Cookie" = String, description = "Takes the cookie away, if there is one"))), PrivateProblems))]
 async fn log_out(
     State(bank): State<Bank>,
-    client: Client,
+    browser: Browser,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
-    let has_cookie = client.has_cookie();
+    let has_cookie = browser.has_cookie();
     if has_cookie && !parts.headers.contains_key(header::AUTHORIZATION) {
-        let token = client.refresh_token()?.ok_or(Error::Unauthenticated)?;
+        let token = browser.refresh_token()?.ok_or(Error::Unauthenticated)?;
         NoQuery::from_request_parts(&mut parts, &bank).await?;
         bank.log_out_by(token).await?;
     } else {

@@ -5,7 +5,6 @@ use std::io;
 use axum::{
     Json,
     body::Body,
-    extract::State,
     http::header,
     response::{IntoResponse as _, Response},
 };
@@ -23,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
+    client::Asked,
     cursor::List,
     docs::{PageParameters, PeriodProblems, StatementParameters},
     problem::{Refusal, chain},
@@ -152,7 +152,7 @@ impl StatementDocument {
     responses((status = 200, description = "The balance after the newest entry of then or before", body = BalanceAt),
         PeriodProblems))]
 async fn show_balance_at(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AccountId>,
     AtQuery(at): AtQuery,
@@ -181,7 +181,7 @@ async fn show_balance_at(
             headers(("Link" = String, description = "The next page, of CSV in pages"))),
         PeriodProblems))]
 async fn show_statement(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(account): PathId<AccountId>,
     StatementQuery { period, form, page }: StatementQuery,

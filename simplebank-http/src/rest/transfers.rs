@@ -15,6 +15,7 @@ use super::{
     accounts::ListPage,
     auth::{Authenticated, Key, RecentlyAuthenticated},
     checks::TransferTexts,
+    client::Asked,
     cursor::List,
     docs::{DryRunParameter, KeyHeader, PageParameters, PrivateProblems, WriteProblems},
     json::{Checks, JsonBody},
@@ -153,7 +154,7 @@ impl From<&transfer::Transfer> for Transfer {
         headers(("Location" = String, description = "Where the transfer is"))),
         (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn deposit(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
     dry_run: DryRun,
@@ -175,7 +176,7 @@ async fn deposit(
         headers(("Location" = String, description = "Where the transfer is"))),
         (status = 200, description = "The same, only tried out", body = CashReceipt), WriteProblems))]
 async fn withdraw(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(account_id): PathId<AccountId>,
     dry_run: DryRun,
@@ -216,7 +217,7 @@ async fn transfer(
         PageParameters),
     responses((status = 200, description = "A page", body = ListPage<Transfer>), PrivateProblems))]
 async fn list_transfers(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     TransfersQuery { account_id, reference, page }: TransfersQuery,
 ) -> Result<Json<ListPage<Transfer>>, Refusal> {
@@ -240,7 +241,7 @@ async fn list_transfers(
     params(("id" = Uuid, Path, description = "The transfer")),
     responses((status = 200, description = "The transfer", body = Transfer), PrivateProblems))]
 async fn find_transfer(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<TransferId>,
     _: NoQuery,

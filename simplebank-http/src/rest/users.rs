@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
+    client::{Asked, Client},
     docs::{PrivateProblems, PublicProblems, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
-    query::NoQuery,
+    query::{NoQuery, PathUsername},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Bank> {
@@ -21,6 +22,9 @@ pub(super) fn routes() -> OpenApiRouter<Bank> {
         .routes(routes!(register))
         .routes(routes!(me))
         .routes(routes!(change_password))
+        .routes(routes!(change_email))
+        .routes(routes!(freeze_user))
+        .routes(routes!(unfreeze_user))
 }
 
 /// Who wants to become a user.
@@ -72,6 +76,18 @@ struct ChangePasswordRequest {
     new_password: String,
 }
 
+/// Another address for the caller.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeEmailRequest {
+    /// Where to write to them from now on.
+    #[schema(example = "alice@example.com")]
+    email: String,
+    /// The password of now.
+    #[schema(example = "correct horse battery", format = Password)]
+    current_password: String,
+}
+
 /// A user.
 #[derive(Serialize, ToSchema)]
 pub(super) struct User {
@@ -88,6 +104,9 @@ pub(super) struct User {
     /// `depositor` or `banker`.
     #[schema(example = "depositor")]
     role: &'static str,
+    /// Since when they may not log in; null if they may.
+    #[serde(with = "time::serde::rfc3339::option")]
+    frozen_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
     password_changed_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -103,6 +122,7 @@ impl From<user::User> for User {
             email: user.email.to_string(),
             email_verified_at: user.email_verified_at,
             role: user.role.as_str(),
+            frozen_at: user.frozen_at,
             password_changed_at: user.password_changed_at,
             created_at: user.created_at,
         }
@@ -133,7 +153,8 @@ async fn me(Authenticated(caller): Authenticated, _: NoQuery) -> Json<User> {
     request_body = ChangePasswordRequest,
     responses((status = 204, description = "The password has changed"), WriteProblems))]
 async fn change_password(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
+    Client { address, rates, .. }: Client,
     Authenticated(caller): Authenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<ChangePasswordRequest>,
@@ -141,7 +162,64 @@ async fn change_password(
     let mut checks = Checks::default();
     let new = checks.parse("new_password", &request.new_password);
     let new = checks.finish(new)?;
+    if let Some(rates) = &rates {
+        // It is a try of the password as any other.
+        rates.log_in(caller.user.username.as_str(), address)?;
+    }
     let command = ChangePassword { current: request.current_password.into(), new };
     bank.change_password(&caller, command).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Keeps a depositor from logging in, and ends their sessions at once; for bankers. Their accounts can still be paid into.
+/// Doing it twice changes nothing.
+#[utoipa::path(post, path = "/v1/users/{username}/freeze", tag = "users", security(("bearer" = [])),
+    params(("username" = String, Path, description = "The depositor")),
+    responses((status = 200, description = "The user", body = User), WriteProblems))]
+async fn freeze_user(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathUsername(username): PathUsername,
+    _: NoQuery,
+) -> Result<Json<User>, Refusal> {
+    let by = caller.principal();
+    let user = bank.user_by_name(&by, &username).await?;
+    Ok(Json(bank.freeze_user(&by, user.id).await?.into()))
+}
+
+/// Lets a depositor log in again; for bankers. Doing it twice changes nothing.
+#[utoipa::path(post, path = "/v1/users/{username}/unfreeze", tag = "users", security(("bearer" = [])),
+    params(("username" = String, Path, description = "The depositor")),
+    responses((status = 200, description = "The user", body = User), WriteProblems))]
+async fn unfreeze_user(
+    Asked(bank): Asked,
+    Authenticated(caller): Authenticated,
+    PathUsername(username): PathUsername,
+    _: NoQuery,
+) -> Result<Json<User>, Refusal> {
+    let by = caller.principal();
+    let user = bank.user_by_name(&by, &username).await?;
+    Ok(Json(bank.unfreeze_user(&by, user.id).await?.into()))
+}
+
+/// Gives the caller another e-mail address, which counts as not verified: a code is sent there, and the old address is told.
+#[utoipa::path(put, path = "/v1/users/me/email", tag = "users", security(("bearer" = [])),
+    request_body = ChangeEmailRequest,
+    responses((status = 200, description = "The caller", body = User), WriteProblems))]
+async fn change_email(
+    Asked(bank): Asked,
+    Client { address, rates, .. }: Client,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    JsonBody(ChangeEmailRequest { email, current_password }): JsonBody<ChangeEmailRequest>,
+) -> Result<Json<User>, Refusal> {
+    let mut checks = Checks::default();
+    let email = checks.parse("email", &email);
+    let email = checks.finish(email)?;
+    if let Some(rates) = &rates {
+        // It is a try of the password as any other.
+        rates.log_in(caller.user.username.as_str(), address)?;
+    }
+    let user = bank.change_email(&caller.principal(), current_password.into(), email).await?;
+    Ok(Json(user.into()))
 }

@@ -5,7 +5,6 @@
 use askama::Template;
 use axum::{
     Json,
-    extract::State,
     http::StatusCode,
     response::{Html, IntoResponse as _, Response},
 };
@@ -19,6 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Authenticated,
+    client::Asked,
     docs::{PublicProblems, VerificationParameters, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
@@ -78,7 +78,7 @@ async fn ask_for_click(VerificationQuery(Sent { id, code }): VerificationQuery) 
     request_body(content = VerifyForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "A page that says so", content_type = "text/html", body = String), PublicProblems))]
 async fn take_click(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     _: NoQuery,
     VerificationForm(Sent { id, code }): VerificationForm,
 ) -> Result<Response, Refusal> {
@@ -121,7 +121,7 @@ struct VerifyEmailRequest {
     request_body = VerifyEmailRequest,
     responses((status = 200, description = "The caller, verified", body = User), WriteProblems))]
 async fn verify_own(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     _: NoQuery,
     JsonBody(request): JsonBody<VerifyEmailRequest>,
@@ -137,7 +137,7 @@ async fn verify_own(
 #[utoipa::path(post, path = "/v1/users/me/verification_codes", tag = "users", security(("bearer" = [])),
     responses((status = 202, description = "A mail will be sent, if one is needed"), WriteProblems))]
 async fn send_code(
-    State(bank): State<Bank>,
+    Asked(bank): Asked,
     Authenticated(caller): Authenticated,
     _: NoQuery,
 ) -> Result<StatusCode, Refusal> {

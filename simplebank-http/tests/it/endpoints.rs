@@ -5,10 +5,11 @@ use simplebank::db::Migrations;
 
 use crate::support::{PASSWORD, World, names, transfer_body};
 
-const USER: [&str; 8] = [
+const USER: [&str; 9] = [
     "created_at",
     "email",
     "email_verified_at",
+    "frozen_at",
     "full_name",
     "id",
     "password_changed_at",
@@ -18,7 +19,7 @@ const USER: [&str; 8] = [
 /// An account inside a receipt, which never changes.
 const ACCOUNT: [&str; 6] = ["balance", "created_at", "currency", "id", "owner", "status"];
 /// An account as it is now.
-pub(crate) const ACCOUNT_DETAILS: [&str; 12] = [
+pub(crate) const ACCOUNT_DETAILS: [&str; 13] = [
     "available",
     "balance",
     "created_at",
@@ -26,6 +27,7 @@ pub(crate) const ACCOUNT_DETAILS: [&str; 12] = [
     "daily_limit",
     "held",
     "id",
+    "notice_from",
     "overdraft_limit",
     "owner",
     "spent_today",
@@ -47,6 +49,46 @@ const TRANSFER: [&str; 11] = [
     "reverses_id",
     "to_account_id",
 ];
+
+#[tokio::test]
+async fn another_address_asks_for_the_password_and_answers_with_the_user() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let change = async |body: Value| {
+        let request = alice.request(reqwest::Method::PUT, "/v1/users/me/email");
+        crate::support::send(request.json(&body)).await
+    };
+    let to = "alice@example.com";
+    let wrong = json!({"email": to, "current_password": "a wrong passphrase"});
+    change(wrong).await.is_problem(401, "wrong_credentials", &[]);
+    let nowhere = json!({"email": "alice", "current_password": PASSWORD});
+    change(nowhere).await.is_problem(422, "invalid_input", &["email"]);
+    let sly = json!({"email": to, "current_password": PASSWORD, "email_verified_at": "2026-01-01T00:00:00Z"});
+    assert_eq!(change(sly).await.status, 400);
+    assert_eq!(alice.get("/v1/users/me").await.is(200)["email"], "alice@example.org");
+    let user = change(json!({"email": to, "current_password": PASSWORD})).await.is(200);
+    assert_eq!(names(&user), USER);
+    assert_eq!((&user["email"], &user["email_verified_at"]), (&json!(to), &Value::Null));
+}
+
+#[tokio::test]
+async fn an_owner_asks_to_be_told_of_large_payments() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let account = alice.account("EUR").await;
+    let set = async |notice_from: &str| {
+        let path = format!("/v1/accounts/{account}/notice");
+        let request = alice.request(reqwest::Method::PUT, &path);
+        crate::support::send(request.json(&json!({"notice_from": notice_from}))).await
+    };
+    let details = set("500").await.is(200);
+    assert_eq!(names(&details), ACCOUNT_DETAILS);
+    assert_eq!(details["notice_from"], "500.00");
+    for bad in ["0", "-1", "1.001", "", "all"] {
+        set(bad).await.is_problem(422, "invalid_input", &["notice_from"]);
+    }
+    assert_eq!(set("none").await.is(200)["notice_from"], Value::Null);
+}
 
 #[tokio::test]
 async fn registering_answers_with_the_user() {

@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod audit;
+mod authority;
 mod batch;
 mod binary;
 mod browser;
@@ -20,6 +22,7 @@ mod limits;
 mod money;
 mod pages;
 mod promises;
+mod rates;
 mod reversals;
 mod sessions;
 mod statements;

@@ -10,7 +10,7 @@ use simplebank::{
     testing::{FixedClock, TestDatabase},
 };
 use simplebank_http::{
-    Origin, router,
+    Edge, Origin, router_behind,
     server::{End, Limits, serve},
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -65,11 +65,21 @@ impl World {
     }
 
     async fn with(origins: &[Origin], email_verification: EmailVerification) -> Self {
+        let edge = Edge { allowed_origins: origins.to_vec(), ..Edge::default() };
+        Self::behind(edge, email_verification).await
+    }
+
+    /// A bank behind an edge of the test's own.
+    pub(crate) async fn with_edge(edge: Edge) -> Self {
+        Self::behind(edge, EmailVerification::Optional).await
+    }
+
+    async fn behind(edge: Edge, email_verification: EmailVerification) -> Self {
         let database = TestDatabase::new().await;
         let clock = FixedClock::default();
         let builder = Bank::builder(database.db().clone()).clock(clock.clone());
         let bank = builder.email_verification(email_verification).build().unwrap();
-        let server = Server::start(router(bank.clone(), origins), Limits::default()).await;
+        let server = Server::start(router_behind(edge, bank.clone()), Limits::default()).await;
         let base = format!("http://{}", server.address);
         Self { bank, clock, base, client: client(), database, _server: server }
     }

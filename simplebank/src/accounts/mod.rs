@@ -7,6 +7,7 @@ mod entries;
 pub(crate) mod find;
 mod freeze;
 mod limits;
+mod notice;
 mod open;
 mod statement;
 

@@ -58,6 +58,7 @@ impl Bank {
                     overdraft_limit: OverdraftLimit::NONE,
                     limits: Limits::default(),
                     spent: None,
+                    notice_from: None,
                     status: Status::Open,
                     created_at: now,
                 };

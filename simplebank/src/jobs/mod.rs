@@ -4,12 +4,13 @@
 //! became one. A [`Worker`] takes jobs from there; several may, in this process and in others.
 
 mod manage;
+mod notice;
 mod password_changed;
 mod verify_email;
 mod worker;
 
 use serde::{Deserialize, Serialize};
-use simplebank_core::{Job, JobId, UserId, VerificationId, job::Queue, user::Email};
+use simplebank_core::{Job, JobId, TransferId, UserId, VerificationId, job::Queue, user::Email};
 use simplebank_db::{self as db, Tx, jobs};
 use time::OffsetDateTime;
 
@@ -37,10 +38,32 @@ pub(crate) enum Work {
         /// When, in seconds since 1970.
         changed_at: i64,
     },
+    /// To tell somebody what has happened to their account at the bank.
+    Notice {
+        /// What has happened.
+        notice: Notice,
+        /// To whom: a user's id.
+        user_id: String,
+        /// Where to write to: the address that they had.
+        to: String,
+    },
+    /// To tell somebody that much went out of their account.
+    TransferNotice {
+        /// What went out: a transfer's id.
+        transfer_id: String,
+    },
+}
+
+/// What somebody is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Notice {
+    /// They have another e-mail address; this goes to the old one.
+    EmailChanged,
 }
 
 /// The kinds of [`Work`].
-const KINDS: [&str; 2] = ["verify_email", "password_changed"];
+const KINDS: [&str; 4] = ["verify_email", "password_changed", "notice", "transfer_notice"];
 
 impl Work {
     pub(crate) fn verify_email(id: VerificationId) -> Self {
@@ -52,17 +75,28 @@ impl Work {
         Self::PasswordChanged { user_id, email, changed_at: at.unix_timestamp() }
     }
 
+    pub(crate) fn notice(notice: Notice, user: UserId, to: &Email) -> Self {
+        Self::Notice { notice, user_id: user.to_string(), to: to.to_string() }
+    }
+
+    pub(crate) fn transfer_notice(id: TransferId) -> Self {
+        Self::TransferNotice { transfer_id: id.to_string() }
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify_email",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::Notice { .. } => "notice",
+            Self::TransferNotice { .. } => "transfer_notice",
         }
     }
 
-    /// Somebody waits for each of them, or has to know of it soon.
     const fn queue(&self) -> Queue {
         match self {
+            // Somebody waits for it, or has to know of it soon.
             Self::VerifyEmail { .. } | Self::PasswordChanged { .. } => Queue::Critical,
+            Self::Notice { .. } | Self::TransferNotice { .. } => Queue::Default,
         }
     }
 
@@ -106,13 +140,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_work_is_listed_and_read_back() {
-        let email = "alice@example.org".parse().unwrap();
-        let every = [
+        let to = "alice@example.org".parse().unwrap();
+        let work = [
             Work::verify_email(VerificationId::from_parts(1, [1; 10])),
-            Work::password_changed(UserId::OPERATOR, &email, OffsetDateTime::UNIX_EPOCH),
+            Work::password_changed(UserId::OPERATOR, &to, OffsetDateTime::UNIX_EPOCH),
+            Work::notice(Notice::EmailChanged, UserId::from_parts(1, [1; 10]), &to),
+            Work::transfer_notice(TransferId::from_parts(1, [1; 10])),
         ];
-        assert_eq!(every.each_ref().map(Work::kind), KINDS);
-        for work in every {
+        assert_eq!(KINDS, work.each_ref().map(Work::kind));
+        for work in work {
             let payload = serde_json::to_string(&work).unwrap();
             assert_eq!(Work::read(&payload).unwrap(), work);
         }

@@ -199,6 +199,12 @@ impl Worker {
             Work::PasswordChanged { user_id, email, changed_at } => {
                 self.password_changed(job.id, &user_id, &email, changed_at).await
             }
+            Work::Notice { notice, user_id, to } => {
+                self.notice(job.id, notice, &user_id, &to).await
+            }
+            Work::TransferNotice { transfer_id } => {
+                self.transfer_notice(job.id, &transfer_id).await
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod folder;
 mod log;
+mod notice;
 mod password_changed;
 #[cfg(feature = "clap")]
 mod settings;
@@ -33,7 +34,11 @@ pub use self::{
     log::Log,
     smtp::{InvalidSmtpUrl, Smtp, SmtpUrl},
 };
-pub(crate) use self::{password_changed::PasswordChangedMail, verification::VerificationMail};
+pub(crate) use self::{
+    notice::{NoticeMail, TransferMail},
+    password_changed::PasswordChangedMail,
+    verification::VerificationMail,
+};
 
 /// Carries mail.
 #[async_trait]
@@ -67,6 +72,9 @@ pub enum MailError {
     /// The SMTP server, or the way to it.
     #[error("smtp")]
     Smtp(#[source] lettre::transport::smtp::Error),
+    /// The certificate of an authority of one's own, as a file.
+    #[error("the certificate of the SMTP server's authority can't be read")]
+    Authority(#[source] io::Error),
     /// The folder.
     #[error("folder")]
     Folder(#[source] io::Error),

@@ -1,6 +1,9 @@
 //! Where mail goes, as flags and environment variables; shared by all binaries that send any.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use simplebank_core::user::Email;
 
@@ -15,6 +18,10 @@ pub struct MailArgs {
     /// directory.
     #[arg(long, value_name = "URL", env = "SMTP_URL", hide_env_values = true, value_parser = parse_smtp_url)]
     smtp_url: Option<SmtpUrl>,
+    /// The certificate, in a PEM file, of an authority of one's own that has signed the SMTP server's; it is trusted beside
+    /// the public ones.
+    #[arg(long, value_name = "FILE", env = "SMTP_CA", requires = "smtp_url")]
+    smtp_ca: Option<PathBuf>,
     /// Who sends mail: an e-mail address.
     #[arg(long, value_name = "ADDRESS", env = "MAIL_FROM", default_value = "simplebank@localhost.localdomain",
         value_parser = parse_email)]
@@ -52,10 +59,16 @@ impl MailArgs {
     ///
     /// # Errors
     ///
-    /// As [`Smtp::new`].
+    /// As [`Smtp::new`] and [`Smtp::trusting`]; [`MailError::Authority`] when the file of the authority can't be read.
     pub fn mailer(&self, data_directory: Option<&Path>) -> Result<Box<dyn Mailer>, MailError> {
         Ok(match (&self.smtp_url, data_directory) {
-            (Some(url), _) => Box::new(Smtp::new(url.clone())?),
+            (Some(url), _) => Box::new(match &self.smtp_ca {
+                Some(file) => {
+                    let pem = fs::read(file).map_err(MailError::Authority)?;
+                    Smtp::trusting(url.clone(), &pem)?
+                }
+                None => Smtp::new(url.clone())?,
+            }),
             (None, Some(directory)) => Box::new(Folder::new(directory.join("mail"))),
             (None, None) => Box::new(Log),
         })

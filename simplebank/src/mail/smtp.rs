@@ -1,6 +1,6 @@
 //! Mail over SMTP.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, io, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use lettre::{
@@ -19,6 +19,9 @@ use super::{Mail, MailError, Mailer};
 
 /// How long each step of a conversation may take. A job's lease is longer than all of them together are allowed.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a certificate begins (RFC 7468).
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Where an SMTP server is, and how to speak to it. `Debug` and `Display` show no password.
 ///
@@ -150,8 +153,13 @@ impl Smtp {
     ///
     /// # Errors
     ///
-    /// [`MailError::Smtp`], also when `pem` is no certificate.
+    /// [`MailError::Smtp`], also when `pem` is a broken certificate; [`MailError::Authority`] when it is none.
     pub fn trusting(url: SmtpUrl, pem: &[u8]) -> Result<Self, MailError> {
+        // What is no PEM at all is read as no certificate, and would leave the public authorities alone.
+        if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
+            let error = io::Error::new(io::ErrorKind::InvalidData, "there is no certificate in it");
+            return Err(MailError::Authority(error));
+        }
         let authority = Certificate::from_pem(pem).map_err(MailError::Smtp)?;
         let tls = TlsParameters::builder(url.host.clone()).add_root_certificate(authority);
         Self::build(url, tls)

@@ -244,6 +244,7 @@ mod tests {
             overdraft_limit: OverdraftLimit::NONE,
             limits: Limits::default(),
             spent: None,
+            notice_from: None,
             status: Status::Open,
             created_at: NOW,
         }

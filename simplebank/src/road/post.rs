@@ -16,7 +16,7 @@ use std::{
 };
 
 use simplebank_core::{
-    Account, AccountId, Balance, Hold, HoldId, TransferId,
+    Account, AccountId, Balance, Hold, HoldId, JobId, TransferId,
     audit::{Entry, Object},
     hold::State,
     transfer::{Action, Book, Effect, Posting, Reversal, Reversible},
@@ -35,7 +35,11 @@ use super::{
     memory::Memory,
     shown_side,
 };
-use crate::{Error, ports::random_bytes};
+use crate::{
+    Error,
+    jobs::{self, Work},
+    ports::random_bytes,
+};
 
 /// When a batch is decided, and what marks the accounts that it changes.
 #[derive(Debug)]
@@ -72,6 +76,10 @@ pub(crate) async fn post(
     if !notes.is_empty() {
         audit::insert_all(tx, &notes).await?;
     }
+    for (id, work) in judged.told().map(|id| (id, Work::transfer_notice(id))) {
+        // A transfer has one notice at most, so its id names the job as well.
+        jobs::enqueue(tx, JobId::from_uuid(id.as_uuid()), &work, at.now).await?;
+    }
     Ok(judged.answers)
 }
 
@@ -92,7 +100,13 @@ impl Guess {
         // that is refused only one key is looked up, while another of its members may have been refused before.
         let is_proven_by_writing =
             !judged.records.is_empty() && judged.answers.iter().all(Result::is_ok);
-        is_proven_by_writing.then(|| Self { seen, judged, new_revision: at.revision() })
+        let is_quiet = !seen.accounts().any(|account| account.notice_from.is_some())
+            || judged.told().next().is_none();
+        (is_proven_by_writing && is_quiet).then(|| Self {
+            seen,
+            judged,
+            new_revision: at.revision(),
+        })
     }
 
     /// What has to be written to prove it.
@@ -381,6 +395,16 @@ impl Judged {
             Some(Entry { object: Some(object), ..note.clone() })
         });
         done.collect()
+    }
+
+    /// What went out of accounts whose owners want to be told of that.
+    fn told(&self) -> impl Iterator<Item = TransferId> {
+        let transfers = self.effects.iter().filter_map(Effect::posting).map(Posting::transfer);
+        let told = transfers.filter(|transfer| {
+            let account = self.book.account(transfer.from_account_id);
+            account.is_some_and(|account| account.tells_of(transfer.amount))
+        });
+        told.map(|transfer| transfer.id)
     }
 
     async fn write_holds(&self, tx: &mut Tx<'_>, seen: &Book) -> Result<(), db::Error> {

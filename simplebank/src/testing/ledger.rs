@@ -208,6 +208,7 @@ fn new_account(id: AccountId, owner: Owner, currency: Currency, now: OffsetDateT
         overdraft_limit: OverdraftLimit::NONE,
         limits: Limits::default(),
         spent: None,
+        notice_from: None,
         status: Status::Open,
         created_at: now,
     }

@@ -1,8 +1,11 @@
 //! Changing one's password: by whoever knows the current one. All other sessions end with it.
 
 use secrecy::SecretString;
-use simplebank_core::JobId;
-use simplebank_db::{self as db, TxSpec, sessions, users};
+use simplebank_core::{
+    JobId,
+    audit::{Action, Object},
+};
+use simplebank_db::{self as db, TxSpec, audit, sessions, users};
 
 use crate::{
     Bank, Caller, Error, NewPassword,
@@ -44,6 +47,7 @@ impl Bank {
         let new_hash = self.passwords().hash(&command.new).await?;
         let now = self.now();
         let job: JobId = new_id(now)?;
+        let line = self.line(user.id, Action::PasswordChanged, Object::User(user.id));
         let changed = self.db().transact(CHANGE_PASSWORD, async |tx| {
             // Locked, so that of two who change it one has not known the current one.
             let Some(user) = users::lock(tx, user.id).await? else { return Ok(false) };
@@ -54,6 +58,7 @@ impl Bank {
             sessions::revoke_all(tx, user.id, Some(*session_id), now).await?;
             let work = Work::password_changed(user.id, &user.email, now);
             jobs::enqueue(tx, job, &work, now).await?;
+            audit::insert(tx, &line).await?;
             Ok::<_, db::Error>(true)
         });
         // Nobody else has drawn its salt.

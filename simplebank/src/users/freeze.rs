@@ -60,9 +60,8 @@ impl Bank {
         });
         let done = done.await;
         self.logins().forget();
-        match done {
-            Err(Error::Forbidden) => self.require(by, Power::SetRole, Some(object)).await?,
-            Ok(_) | Err(_) => {}
+        if let Err(Error::Forbidden) = done {
+            self.require(by, Power::SetRole, Some(object)).await?;
         }
         done
     }

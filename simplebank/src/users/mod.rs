@@ -1,5 +1,6 @@
 //! Users.
 
+mod change_email;
 mod change_password;
 mod find;
 mod freeze;

@@ -23,7 +23,8 @@ pub enum EmailVerification {
     Required,
 }
 
-/// How long it may be relied on that an address is verified, which only a change of the address undoes.
+/// How long it may be relied on that an address is verified, which only a change of the address undoes, by whoever knows the
+/// password; this process knows of its own at once.
 const RECENT: Duration = Duration::from_secs(60);
 
 /// Most users that are remembered. Beyond that all are forgotten, and read anew as they come.
@@ -44,6 +45,11 @@ impl Verified {
             users.clear();
         }
         users.insert(user, read_at);
+    }
+
+    /// Forgets a user whose address has changed.
+    pub(super) fn forget(&self, user: UserId) {
+        self.lock().remove(&user);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Instant>> {

@@ -7,7 +7,7 @@ use simplebank_core::{
     verification::{Code, REQUESTS_MAX, REQUESTS_WITHIN, Verdict},
 };
 use simplebank_db::{
-    self as db, BodyError, Tx, TxSpec, users,
+    self as db, Tx, TxSpec, users,
     verifications::{self, Verification},
 };
 use time::OffsetDateTime;
@@ -62,34 +62,16 @@ pub(super) async fn request(
     jobs::enqueue(tx, job, &Work::verify_email(id), now).await
 }
 
-/// How a transaction ends that must not commit.
-enum Refused {
-    Bank(Error),
-    Db(db::Error),
-}
-
-impl From<db::Error> for Refused {
-    fn from(error: db::Error) -> Self {
-        Self::Db(error)
+/// Refuses another code to who was sent so many within a day. The user is locked, so that of several who ask at once each is
+/// counted.
+pub(super) async fn admit(tx: &mut Tx<'_>, names: &Names, user: UserId) -> Result<(), Error> {
+    // In range: the clock's years are.
+    let since = names.now.saturating_sub(REQUESTS_WITHIN);
+    verifications::forget_before(tx, user, since).await?;
+    if verifications::count(tx, user).await? >= REQUESTS_MAX {
+        return Err(Error::TooManyCodes);
     }
-}
-
-impl BodyError for Refused {
-    fn into_db(self) -> Result<db::Error, Self> {
-        match self {
-            Self::Db(error) => Ok(error),
-            Self::Bank(_) => Err(self),
-        }
-    }
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Bank(error) => error,
-            Refused::Db(error) => error.into(),
-        }
-    }
+    Ok(())
 }
 
 impl Bank {
@@ -100,23 +82,16 @@ impl Bank {
     /// [`Error::TooManyCodes`] after [`REQUESTS_MAX`] within [`REQUESTS_WITHIN`]; [`Error::NotFound`] if the user is gone.
     pub async fn request_email_verification(&self, by: &Principal) -> Result<(), Error> {
         let names = Names::new(self.now())?;
-        // In range: the clock's years are.
-        let since = names.now.saturating_sub(REQUESTS_WITHIN);
         let requested = self.db().transact(REQUEST_VERIFICATION, async |tx| {
-            // Locked, so that of several who ask at once each is counted.
-            let Some(user) = users::lock(tx, by.id()).await? else {
-                return Err(Refused::Bank(Error::NotFound { what: "user" }));
-            };
+            let user = users::lock(tx, by.id()).await?;
+            let user = user.ok_or(Error::NotFound { what: "user" })?;
             if user.email_verified_at.is_some() {
                 return Ok(());
             }
-            verifications::forget_before(tx, user.id, since).await?;
-            if verifications::count(tx, user.id).await? >= REQUESTS_MAX {
-                return Err(Refused::Bank(Error::TooManyCodes));
-            }
+            admit(tx, &names, user.id).await?;
             Ok(request(tx, &names, user.id, &user.email).await?)
         });
-        Ok(requested.await?)
+        requested.await
     }
 
     /// Takes a code back that was sent for a request: its address is its user's then. That can be shown once.

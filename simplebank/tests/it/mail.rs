@@ -422,6 +422,8 @@ async fn tls_is_spoken_with_whom_the_certificate_names() {
         let trusting = Smtp::trusting(url(&server), authority.as_bytes()).unwrap();
         trusting.send(&hello()).await.unwrap();
         assert_eq!(server.received().len(), 1, "{scheme}");
+        // What is no certificate is not passed over.
+        Smtp::trusting(url(&server), b"no certificate").unwrap_err();
         // Nobody vouches for it, or somebody else does.
         let careful = Smtp::new(url(&server)).unwrap();
         careful.send(&hello()).await.unwrap_err();

@@ -4,6 +4,7 @@
 mod accounts;
 mod alone;
 mod audit;
+mod change_email;
 mod closing;
 mod concurrency;
 mod holds;
@@ -13,6 +14,7 @@ mod listings;
 mod mail;
 mod memory;
 mod money;
+mod notices;
 mod passwords;
 mod renewals;
 mod sessions;

@@ -92,6 +92,7 @@ fn account(n: u8, status: Status, overdraft_minor: i64) -> Account {
         overdraft_limit: OverdraftLimit::from_minor(overdraft_minor).unwrap(),
         limits: Limits::default(),
         spent: None,
+        notice_from: None,
         status,
         created_at: NOW,
     }

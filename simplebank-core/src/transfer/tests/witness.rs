@@ -367,6 +367,7 @@ impl Witness {
                 version: seen.version,
                 held: balance(held),
                 spent,
+                notice_from: None,
                 ..before.account(account.id).unwrap().clone()
             };
             prop_assert_eq!(account, &expected);
