@@ -214,8 +214,9 @@ mod tests {
     /// A path that no route has would limit nobody.
     #[test]
     fn every_entry_is_a_route() {
-        use crate::rest::{users, verification};
-        let routes = users::routes().merge(verification::routes()).into_openapi().paths.paths;
+        use crate::rest::{sessions, users, verification};
+        let routes = users::routes().merge(sessions::routes()).merge(verification::routes());
+        let routes = routes.into_openapi().paths.paths;
         for (method, path) in ENTRIES {
             let is_route = routes.get(path).is_some_and(|item| match method {
                 Method::PUT => item.put.is_some(),

@@ -10,6 +10,7 @@ struct Theirs {
     account: String,
     transfer: String,
     hold: String,
+    session: String,
 }
 
 /// A route, what is sent there, and the statuses that somebody without a token, a depositor and a banker are answered with.
@@ -48,6 +49,8 @@ fn table(theirs: &Theirs) -> Vec<Row> {
         of("get /v1/holds/{hold}", Value::Null, [401, 404, 200]),
         of("post /v1/holds/{hold}/capture", money(), [401, 404, 201]),
         of("post /v1/holds/{hold}/void", Value::Null, [401, 404, 422]),
+        of("get /v1/sessions", Value::Null, [401, 200, 200]),
+        of("delete /v1/sessions/{session}", Value::Null, [401, 404, 404]),
         of("post /v1/tokens/renew_access", json!({"refresh_token": "x"}), [401, 401, 401]),
         of("get /v1/transfers?account_id={id}", Value::Null, [401, 404, 200]),
         of("post /v1/transfers", pay(), [401, 404, 404]),
@@ -63,12 +66,19 @@ fn table(theirs: &Theirs) -> Vec<Row> {
             json!({"email": "x@example.org", "current_password": "x"}),
             [401, 401, 401],
         ),
+        of(
+            "post /v1/users/me/password",
+            json!({"current_password": "x", "new_password": "a horse of another colour"}),
+            [401, 422, 422],
+        ),
         of("post /v1/users/me/verification_codes", Value::Null, [401, 202, 202]),
         of("post /v1/users/me/verify_email", code, [401, 422, 422]),
         of("post /v1/users/{username}/freeze", Value::Null, [401, 403, 200]),
         of("post /v1/users/{username}/unfreeze", Value::Null, [401, 403, 200]),
         of("get /v1/verify-email", Value::Null, [400, 400, 400]),
         of("post /v1/verify-email", json!({}), [415, 415, 415]),
+        // The last: nobody is logged in after it.
+        of("delete /v1/sessions", Value::Null, [401, 204, 204]),
     ]
 }
 
@@ -77,6 +87,7 @@ async fn ask(user: &User<'_>, row: &Row, theirs: &Theirs, key: &str) -> StatusCo
     let path = path
         .replace("{id}", &theirs.account)
         .replace("{hold}", &theirs.hold)
+        .replace("{session}", &theirs.session)
         .replace("{transfer}", &theirs.transfer)
         .replace("{username}", "carol");
     let method: Method = method.to_uppercase().parse().unwrap();
@@ -93,7 +104,7 @@ async fn ask(user: &User<'_>, row: &Row, theirs: &Theirs, key: &str) -> StatusCo
 /// A route as the document writes it.
 fn in_document(row: &Row) -> String {
     let route = row.0.split('?').next().unwrap();
-    route.replace("{hold}", "{id}").replace("{transfer}", "{id}")
+    route.replace("{hold}", "{id}").replace("{session}", "{id}").replace("{transfer}", "{id}")
 }
 
 #[tokio::test]
@@ -107,7 +118,9 @@ async fn every_route_answers_each_role_as_the_table_says() {
     let transfer = receipt["transfer"]["id"].as_str().unwrap().to_owned();
     let hold = carol.pay("hold", "/v1/holds", transfer_body(&hers, &his, "5")).await.is(201);
     let hold = hold["id"].as_str().unwrap().to_owned();
-    let theirs = Theirs { account: hers, transfer, hold };
+    let sessions = carol.get("/v1/sessions").await.is(200);
+    let session = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+    let theirs = Theirs { account: hers, transfer, hold, session };
     let table = table(&theirs);
 
     let document = world.anyone().get("/openapi.json").await.is(200);
