@@ -29,7 +29,6 @@
 //! # }
 //! ```
 
-mod access;
 mod accounts;
 mod audit;
 mod bank;

@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use simplebank::{
-    Bank, EmailVerification, Page, PageLimit,
+    Bank, Builder, EmailVerification, Page, PageLimit,
     core::{AccountId, Principal, Role, UserId},
     testing::{FixedClock, TestDatabase},
 };
@@ -66,19 +66,21 @@ impl World {
 
     async fn with(origins: &[Origin], email_verification: EmailVerification) -> Self {
         let edge = Edge { allowed_origins: origins.to_vec(), ..Edge::default() };
-        Self::behind(edge, email_verification).await
+        Self::built(edge, |builder| builder.email_verification(email_verification)).await
     }
 
     /// A bank behind an edge of the test's own.
     pub(crate) async fn with_edge(edge: Edge) -> Self {
-        Self::behind(edge, EmailVerification::Optional).await
+        Self::built(edge, |builder| builder).await
     }
 
-    async fn behind(edge: Edge, email_verification: EmailVerification) -> Self {
+    /// The same, with settings of its own.
+    pub(crate) async fn built(edge: Edge, set: impl FnOnce(Builder) -> Builder) -> Self {
         let database = TestDatabase::new().await;
         let clock = FixedClock::default();
         let builder = Bank::builder(database.db().clone()).clock(clock.clone());
-        let bank = builder.email_verification(email_verification).build().unwrap();
+        let builder = builder.email_verification(EmailVerification::Optional);
+        let bank = set(builder).build().unwrap();
         let server = Server::start(router_behind(edge, bank.clone()), Limits::default()).await;
         let base = format!("http://{}", server.address);
         Self { bank, clock, base, client: client(), database, _server: server }

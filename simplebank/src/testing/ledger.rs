@@ -20,10 +20,14 @@ use time::OffsetDateTime;
 
 use crate::{
     Error, OpenAccount, SetLimits,
-    access::require,
     ports::{Clock, new_id},
     road::judge::Answered,
 };
+
+/// Refuses whoever lacks a power, as the bank does, which notes it besides.
+fn require(by: &Principal, power: Power) -> Result<(), Error> {
+    if by.may(power) { Ok(()) } else { Err(Error::Forbidden) }
+}
 
 /// A ledger that lives in memory and answers as a [`Bank`](crate::Bank) does, for tests without a database.
 ///

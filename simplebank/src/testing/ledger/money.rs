@@ -6,10 +6,9 @@ use simplebank_core::{
     transfer::{Action, Effect, Order, Reversible, Terms},
 };
 
-use super::{MemoryLedger, State};
+use super::{MemoryLedger, State, require};
 use crate::{
     Bank, Deposit, Error, Member, Mode, PlaceHold, Receipt, Reverse, Transfer, Withdrawal,
-    access::require,
     ports::new_id,
     road::{Done, Group, GroupAnswer, Wish, committer::only, judge::judge},
 };
