@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::{PASSWORD, client};
 
 /// The binary with no settings but a data directory and a port of its own.
-fn binary(home: &TempDir) -> Command {
+pub(crate) fn binary(home: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simplebank-http"));
     command
         .env_clear()
@@ -25,7 +25,7 @@ fn binary(home: &TempDir) -> Command {
     command
 }
 
-fn home() -> TempDir {
+pub(crate) fn home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -198,15 +198,15 @@ async fn an_unmigrated_database_is_refused_if_nobody_may_migrate_it() {
 }
 
 /// A running server; it is killed if the test fails.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
-    base: String,
+    pub(crate) base: String,
 }
 
 impl Running {
     /// Starts, and waits for the message that says where.
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -221,7 +221,7 @@ impl Running {
     }
 
     /// Asks it to end; returns what it has written.
-    fn stop(mut self) -> (Option<i32>, String, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let (mut stdout, mut stderr) = (String::new(), String::new());

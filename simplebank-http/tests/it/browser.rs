@@ -5,7 +5,7 @@ use simplebank_http::{EDGE_CODES, Origin};
 
 use crate::support::{World, send};
 
-fn check_security(headers: &HeaderMap, path: &str) {
+pub(crate) fn check_security(headers: &HeaderMap, path: &str) {
     let value = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
     assert_eq!(value("x-content-type-options"), "nosniff", "{path}");
     assert_eq!(value("referrer-policy"), "no-referrer", "{path}");

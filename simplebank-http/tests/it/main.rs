@@ -6,6 +6,7 @@
     reason = "clippy allows both in `#[test]` functions, but not in the functions that those share"
 )]
 
+mod abuse;
 mod access;
 mod batch;
 mod binary;

@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use simplebank::{
-    Bank, EmailVerification, Page, PageLimit,
+    Bank, Builder, EmailVerification, Page, PageLimit,
     core::{AccountId, Principal, Role, UserId},
     testing::{FixedClock, TestDatabase},
 };
@@ -65,10 +65,16 @@ impl World {
     }
 
     async fn with(origins: &[Origin], email_verification: EmailVerification) -> Self {
+        Self::built(origins, |builder| builder.email_verification(email_verification)).await
+    }
+
+    /// A bank with settings of its own.
+    pub(crate) async fn built(origins: &[Origin], set: impl FnOnce(Builder) -> Builder) -> Self {
         let database = TestDatabase::new().await;
         let clock = FixedClock::default();
         let builder = Bank::builder(database.db().clone()).clock(clock.clone());
-        let bank = builder.email_verification(email_verification).build().unwrap();
+        let builder = builder.email_verification(EmailVerification::Optional);
+        let bank = set(builder).build().unwrap();
         let server = Server::start(router(bank.clone(), origins), Limits::default()).await;
         let base = format!("http://{}", server.address);
         Self { bank, clock, base, client: client(), database, _server: server }
