@@ -58,7 +58,11 @@ impl Server {
 pub(crate) async fn log_in(bank: &Bank, customers: usize) -> Vec<String> {
     let mut tokens = Vec::new();
     for number in 0..customers {
-        let command = LogIn { username: bank::username(number), password: bank::PASSWORD.into() };
+        let command = LogIn {
+            username: bank::username(number),
+            password: bank::PASSWORD.into(),
+            user_agent: None,
+        };
         let login = bank.log_in(command).await.expect("they are registered");
         tokens.push(login.access_token.token.expose_secret().to_owned());
     }

@@ -28,6 +28,7 @@ pub mod job;
 pub mod ledger;
 pub mod memo;
 pub mod money;
+pub mod password;
 pub mod rejection;
 pub mod session;
 pub mod statement;

@@ -1,4 +1,4 @@
-//! Users: their names, addresses and passwords, parsed once.
+//! Users: their names and addresses, parsed once.
 
 use std::{fmt, str::FromStr};
 
@@ -96,20 +96,6 @@ fn is_domain(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_label)
 }
 
-/// Refuses a new password unless it has 15 to 128 characters without control characters; there are no rules of
-/// composition (NIST SP 800-63B-4 §3.1.1.2).
-///
-/// # Errors
-///
-/// [`InvalidText`] says what is wrong.
-pub fn check_new_password(password: &str) -> Result<(), InvalidText> {
-    check_length(password, 15, PASSWORD_CHARACTERS_MAX)?;
-    check_rule(!password.chars().any(char::is_control), "hold no control characters")
-}
-
-/// The longest password, in characters: a longer one is refused before it costs a hash.
-pub const PASSWORD_CHARACTERS_MAX: usize = 128;
-
 /// Somebody who can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -198,15 +184,6 @@ mod tests {
             "a\0@b.cd",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn passwords_are_long_and_not_endless() {
-        assert!(check_new_password("fifteen letters").is_ok());
-        assert!(check_new_password(&"ü".repeat(128)).is_ok());
-        for bad in ["", "short", &"x".repeat(129), "fifteen letters\0"] {
-            assert!(check_new_password(bad).is_err(), "{bad:?}");
         }
     }
 }

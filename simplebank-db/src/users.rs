@@ -177,3 +177,41 @@ pub async fn set_role(tx: &mut Tx<'_>, id: UserId, role: Role) -> Result<bool, E
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// Puts another hash of the same password, a PHC string, in the place of a user's.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn set_password_hash(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "update simplebank.users set password_hash = $2 where id = $1",
+        id.as_uuid(),
+        hash,
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Gives a user another password at `now`, by its hash, a PHC string.
+///
+/// # Errors
+///
+/// Whatever the database answers.
+pub async fn change_password(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update simplebank.users set password_hash = $2, password_changed_at = $3 where id = $1",
+        id.as_uuid(),
+        hash,
+        now,
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}

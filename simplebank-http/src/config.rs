@@ -15,6 +15,10 @@ use crate::Origin;
 
 /// The longest life of a token that may be set: thirty days.
 const TOKEN_DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The longest life of a session that may be set: a year.
+const SESSION_DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest grace that may be set: a minute. A thief has as long to use a token that its owner has spent.
+const REFRESH_GRACE_MAX: Duration = Duration::from_secs(60);
 /// The longest wait for a connection to the database that may be set: a minute.
 const DATABASE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest wait for running requests that may be set: an hour.
@@ -92,10 +96,35 @@ pub struct Config {
     #[arg(long, value_name = "DURATION", env, default_value = "15m", help_heading = "Tokens",
         value_parser = parse_token_duration)]
     pub access_token_duration: Duration,
-    /// How long a refresh token lives, and with it the session, such as 24h; not shorter than access tokens.
-    #[arg(long, value_name = "DURATION", env, default_value = "24h", help_heading = "Tokens",
+    /// How long a refresh token lives, and with it a session that is not renewed, such as 14d; not shorter than access tokens.
+    #[arg(long, value_name = "DURATION", env, default_value = "14d", help_heading = "Tokens",
         value_parser = parse_token_duration)]
     pub refresh_token_duration: Duration,
+    /// How long a spent refresh token may be shown again by who has lost the answer, up to 60s; after that it ends its session.
+    #[arg(long, value_name = "DURATION", env, default_value = "10s", help_heading = "Tokens",
+        value_parser = parse_refresh_grace)]
+    pub refresh_grace: Duration,
+    /// How long a session lives, however often it is renewed; not shorter than refresh tokens.
+    #[arg(long, value_name = "DURATION", env, default_value = "90d", help_heading = "Tokens",
+        value_parser = parse_session_duration)]
+    pub session_duration: Duration,
+    /// How many sessions a user may have at a time: when a further one begins, the oldest ends.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 20, help_heading = "Tokens",
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub sessions_max: u32,
+
+    /// How much memory one password's hash takes, in MiB: 19 at least. One that took less is made anew when its user logs in.
+    #[arg(long, value_name = "MIB", env, default_value_t = 19, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(19..=1024))]
+    pub password_memory: u32,
+    /// How often the hash fills that memory: 2 at least.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 2, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(2..=50))]
+    pub password_passes: u32,
+    /// In how many lanes; each hash is computed by one core all the same.
+    #[arg(long, value_name = "NUMBER", env, default_value_t = 1, help_heading = "Passwords",
+        value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub password_lanes: u32,
 
     /// Where mail goes.
     #[command(flatten)]
@@ -198,6 +227,11 @@ impl Config {
                         --access-token-duration (ACCESS_TOKEN_DURATION)\n";
             return Err(command.error(ErrorKind::ValueValidation, text));
         }
+        if config.session_duration < config.refresh_token_duration {
+            let text = "--session-duration (SESSION_DURATION) must not be shorter than \
+                        --refresh-token-duration (REFRESH_TOKEN_DURATION)\n";
+            return Err(command.error(ErrorKind::ValueValidation, text));
+        }
         Ok(config)
     }
 
@@ -258,6 +292,14 @@ fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Duration, 
 
 fn parse_token_duration(text: &str) -> Result<Duration, String> {
     parse_duration(text, Duration::from_secs(1), TOKEN_DURATION_MAX)
+}
+
+fn parse_refresh_grace(text: &str) -> Result<Duration, String> {
+    parse_duration(text, Duration::ZERO, REFRESH_GRACE_MAX)
+}
+
+fn parse_session_duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text, Duration::from_secs(1), SESSION_DURATION_MAX)
 }
 
 fn parse_leeway(text: &str) -> Result<Leeway, String> {
@@ -332,7 +374,14 @@ mod tests {
             ("--http-server-address", "8080", "HTTP_SERVER_ADDRESS"),
             ("--access-token-duration", "0s", "ACCESS_TOKEN_DURATION"),
             ("--access-token-duration", "-15m", "ACCESS_TOKEN_DURATION"),
-            ("--access-token-duration", "25h", "ACCESS_TOKEN_DURATION"),
+            ("--refresh-grace", "61s", "REFRESH_GRACE"),
+            ("--session-duration", "366d", "SESSION_DURATION"),
+            ("--session-duration", "13d", "SESSION_DURATION"),
+            ("--sessions-max", "0", "SESSIONS_MAX"),
+            ("--password-memory", "18", "PASSWORD_MEMORY"),
+            ("--password-passes", "1", "PASSWORD_PASSES"),
+            ("--password-lanes", "0", "PASSWORD_LANES"),
+            ("--access-token-duration", "15d", "ACCESS_TOKEN_DURATION"),
             ("--refresh-token-duration", "400d", "REFRESH_TOKEN_DURATION"),
             ("--token-kind", "none", "TOKEN_KIND"),
             ("--token-leeway", "61s", "TOKEN_LEEWAY"),

@@ -18,7 +18,7 @@ use std::{
 };
 
 use simplebank::{
-    Bank, TokenSettings, Worker,
+    Bank, HashCost, InvalidHashCost, SessionSettings, TokenSettings, Worker,
     db::{self, Db, Migrations, PoolOptions},
     mail::MailError,
     token::TokenMaker,
@@ -74,6 +74,8 @@ enum Failure {
     DataDirectory(#[source] simplebank_localpg::Error),
     #[error("no mail")]
     Mail(#[source] MailError),
+    #[error("--password-memory, --password-passes or --password-lanes is not usable")]
+    HashCost(#[source] InvalidHashCost),
     #[error("no bank")]
     Bank(#[source] simplebank::Error),
     #[error("the operating system refuses to help")]
@@ -102,6 +104,7 @@ impl Failure {
             | Self::Tokens(_)
             | Self::DataDirectory(_)
             | Self::Mail(_)
+            | Self::HashCost(_)
             | Self::Bank(_)
             | Self::System(_) => None,
         }
@@ -331,7 +334,7 @@ fn check_durability(
 }
 
 fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Failure> {
-    // In range: the settings allow thirty days at most.
+    // In range: the settings allow a year at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
     let builder = Bank::builder(db).tokens(tokens).email_verification(config.email_verification());
     let builder = builder.token_settings(TokenSettings {
@@ -339,6 +342,14 @@ fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Fa
         refresh_duration: whole(config.refresh_token_duration),
         ..TokenSettings::default()
     });
+    let builder = builder.session_settings(SessionSettings {
+        duration: whole(config.session_duration),
+        grace: whole(config.refresh_grace),
+        per_user_max: config.sessions_max,
+    });
+    let memory_kib = config.password_memory.saturating_mul(1024);
+    let cost = HashCost::new(memory_kib, config.password_passes, config.password_lanes);
+    let builder = builder.hash_cost(cost.map_err(Failure::HashCost)?);
     builder.build().map_err(Failure::Bank)
 }
 

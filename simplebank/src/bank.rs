@@ -12,10 +12,10 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     Error,
-    password::Passwords,
+    password::{HashCost, Passwords},
     ports::{self, Clock, SystemClock, new_id},
     road::committer::{Committer, CommitterOptions},
-    sessions::Logins,
+    sessions::{Logins, SessionSettings},
     users::{EmailVerification, Verified},
 };
 
@@ -42,6 +42,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn TokenMaker>,
     token_settings: TokenSettings,
+    session_settings: SessionSettings,
     passwords: Passwords,
     committer: Committer,
     logins: Arc<Logins>,
@@ -55,7 +56,7 @@ struct Parts {
 pub struct TokenSettings {
     /// How long an access token lives: 15 minutes by default.
     pub access_duration: Duration,
-    /// How long a refresh token, and with it the session, lives: 24 hours by default.
+    /// How long a refresh token lives, and with it a session that is not renewed: 14 days by default.
     pub refresh_duration: Duration,
     /// Who issues tokens and alone accepts them: `simplebank` by default.
     pub issuer: String,
@@ -67,7 +68,7 @@ impl Default for TokenSettings {
     fn default() -> Self {
         Self {
             access_duration: Duration::minutes(15),
-            refresh_duration: Duration::hours(24),
+            refresh_duration: Duration::days(14),
             issuer: "simplebank".to_owned(),
             audience: "simplebank".to_owned(),
         }
@@ -82,6 +83,8 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     tokens: Option<Arc<dyn TokenMaker>>,
     token_settings: TokenSettings,
+    session_settings: SessionSettings,
+    hash_cost: HashCost,
     committer: CommitterOptions,
     email_verification: EmailVerification,
 }
@@ -112,6 +115,16 @@ impl Builder {
         Self { token_settings, ..self }
     }
 
+    /// Lets sessions live by `session_settings`.
+    pub fn session_settings(self, session_settings: SessionSettings) -> Self {
+        Self { session_settings, ..self }
+    }
+
+    /// Lets a password's hash cost `hash_cost`. One that has cost less is made anew when its user logs in.
+    pub fn hash_cost(self, hash_cost: HashCost) -> Self {
+        Self { hash_cost, ..self }
+    }
+
     /// The bank.
     ///
     /// # Errors
@@ -122,14 +135,17 @@ impl Builder {
             Some(tokens) => tokens,
             None => Arc::new(PasetoLocal::new(&random_key()?)),
         };
-        let passwords = Passwords::new();
-        let Self { db, clock, token_settings, committer, email_verification, .. } = self;
+        let passwords = Passwords::new(self.hash_cost);
+        let Self {
+            db, clock, token_settings, session_settings, committer, email_verification, ..
+        } = self;
         let committer = Committer::new(committer);
         let parts = Parts {
             db,
             clock,
             tokens,
             token_settings,
+            session_settings,
             passwords,
             committer,
             logins: Arc::default(),
@@ -167,6 +183,8 @@ impl Bank {
             clock: Arc::new(SystemClock),
             tokens: None,
             token_settings: TokenSettings::default(),
+            session_settings: SessionSettings::default(),
+            hash_cost: HashCost::default(),
             committer: CommitterOptions::default(),
             email_verification: EmailVerification::default(),
         }
@@ -237,7 +255,9 @@ impl Bank {
         Ok(cash::find(tx, currency).await?.unwrap_or(new))
     }
 
-    pub(crate) fn now(&self) -> OffsetDateTime {
+    /// What the bank's clock shows.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
         self.parts.clock.now()
     }
 
@@ -247,6 +267,10 @@ impl Bank {
 
     pub(crate) fn token_settings(&self) -> &TokenSettings {
         &self.parts.token_settings
+    }
+
+    pub(crate) fn session_settings(&self) -> &SessionSettings {
+        &self.parts.session_settings
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

@@ -39,6 +39,9 @@ pub enum Error {
     /// No user has this name and password.
     #[error("wrong username or password")]
     WrongCredentials,
+    /// The caller has shown who they are, and not their password.
+    #[error("wrong password")]
+    WrongPassword,
     /// The caller may not do this.
     #[error("not allowed")]
     Forbidden,
@@ -153,7 +156,7 @@ impl Error {
             Self::Forbidden | Self::EmailNotVerified => Kind::Forbidden,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Rejected(rejection) => kind_of_rejection(rejection),
-            Self::KeyReused | Self::WrongCode => Kind::Rejected,
+            Self::KeyReused | Self::WrongCode | Self::WrongPassword => Kind::Rejected,
             Self::TooMany | Self::TooManyCodes => Kind::TooMany,
             Self::Member { error, .. } => error.kind(),
             Self::Shared(error) => error.kind(),
@@ -175,6 +178,7 @@ impl Error {
             Self::Invalid { .. } => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::WrongCredentials => "wrong_credentials",
+            Self::WrongPassword => "wrong_password",
             Self::Forbidden => "forbidden",
             Self::EmailNotVerified => "email_not_verified",
             Self::WrongCode => "wrong_code",
@@ -194,10 +198,11 @@ impl Error {
     }
 
     /// Every code of the bank's own; those of [`Rejection`] come on top.
-    pub const CODES: [&str; 15] = [
+    pub const CODES: [&str; 16] = [
         "invalid_input",
         "unauthenticated",
         "wrong_credentials",
+        "wrong_password",
         "forbidden",
         "email_not_verified",
         "wrong_code",

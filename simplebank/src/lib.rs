@@ -4,8 +4,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | users | [`register`](Bank::register), [`me`](Bank::me), [`user_by_name`](Bank::user_by_name), [`users`](Bank::users), [`set_role`](Bank::set_role), [`request_email_verification`](Bank::request_email_verification), [`verify_email`](Bank::verify_email), [`verify_own_email`](Bank::verify_own_email) |
-//! | sessions | [`log_in`](Bank::log_in), [`authenticate`](Bank::authenticate), [`renew`](Bank::renew), [`log_out`](Bank::log_out) |
+//! | users | [`register`](Bank::register), [`me`](Bank::me), [`user_by_name`](Bank::user_by_name), [`users`](Bank::users), [`set_role`](Bank::set_role), [`request_email_verification`](Bank::request_email_verification), [`verify_email`](Bank::verify_email), [`verify_own_email`](Bank::verify_own_email), [`change_password`](Bank::change_password) |
+//! | sessions | [`log_in`](Bank::log_in), [`authenticate`](Bank::authenticate), [`renew`](Bank::renew), [`log_out`](Bank::log_out), [`log_out_by`](Bank::log_out_by), [`log_out_everywhere`](Bank::log_out_everywhere), [`own_sessions`](Bank::own_sessions), [`end_session`](Bank::end_session) |
 //! | accounts | [`open_account`](Bank::open_account), [`account`](Bank::account), [`accounts`](Bank::accounts), [`entries`](Bank::entries), [`balance_at`](Bank::balance_at), [`statement`](Bank::statement), [`freeze`](Bank::freeze), [`unfreeze`](Bank::unfreeze), [`set_limits`](Bank::set_limits), [`close_account`](Bank::close_account) |
 //! | money | [`deposit`](Bank::deposit), [`withdraw`](Bank::withdraw), [`transfer`](Bank::transfer), [`post_all`](Bank::post_all), [`place_hold`](Bank::place_hold), [`capture`](Bank::capture), [`void`](Bank::void), [`hold_by_id`](Bank::hold_by_id), [`holds`](Bank::holds), [`reverse`](Bank::reverse), [`dry_run`](Bank::dry_run), [`transfer_by_id`](Bank::transfer_by_id), [`transfers`](Bank::transfers), [`transfers_by_reference`](Bank::transfers_by_reference) |
 //! | ledger | [`verify`](Bank::verify) |
@@ -57,9 +57,9 @@ pub use self::{
     jobs::{Tick, Worker, WorkerOptions},
     ledger::{Progress, Report},
     page::{Listing, Page, PageLimit},
-    password::NewPassword,
+    password::{HashCost, InvalidHashCost, NewPassword},
     road::{Mode, Receipt, ReceiptAccount, committer::CommitterOptions},
-    sessions::{AccessToken, Caller, LogIn, LoggedIn},
+    sessions::{AccessToken, Caller, LogIn, LoggedIn, Renewed, SessionSettings},
     transfers::{Deposit, Member, PlaceHold, Reverse, Transfer, Withdrawal},
-    users::{EmailVerification, Register},
+    users::{ChangePassword, EmailVerification, Register},
 };

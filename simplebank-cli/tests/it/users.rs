@@ -56,7 +56,11 @@ async fn a_password_comes_from_standard_input_and_its_line_break_does_not_count(
     // The hash fits the password without the line break, and no other.
     let real = simplebank::Bank::new(bank.database.db().clone()).unwrap();
     for (password, fits) in [(PASSWORD, true), ("correct horse battery\r", false)] {
-        let log_in = simplebank::LogIn { username: "alice".to_owned(), password: password.into() };
+        let log_in = simplebank::LogIn {
+            username: "alice".to_owned(),
+            password: password.into(),
+            user_agent: None,
+        };
         assert_eq!(real.log_in(log_in).await.is_ok(), fits, "{password:?}");
     }
 }

@@ -236,7 +236,6 @@ async fn the_application_can_not_change_whose_an_account_is_or_its_currency() {
         "delete from simplebank.accounts",
         "delete from simplebank.users",
         "update simplebank.users set username = 'eve'",
-        "delete from simplebank.sessions",
         "drop table simplebank.entries",
         "alter table simplebank.entries disable trigger all",
         "update simplebank.migrations set success = false",

@@ -48,7 +48,8 @@ fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
     is_good.then(|| token.into())
 }
 
-fn only_one(headers: &HeaderMap, name: HeaderName) -> Option<&header::HeaderValue> {
+/// The value of a header that is there once.
+pub(crate) fn only_one(headers: &HeaderMap, name: HeaderName) -> Option<&header::HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
 }

@@ -15,7 +15,7 @@ use utoipa::{
     openapi::{
         ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder,
         response::Response as DocumentedResponse,
-        security::{Http, HttpAuthScheme, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
@@ -53,6 +53,11 @@ impl Modify for Bearer {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.description = Some("The access token of a session".to_owned());
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-refresh_token",
+            "The refresh token, for renewing and logging out; nothing else is opened by it",
+        );
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         for (name, schema) in
             [(Problem::name(), Problem::schema()), (FieldProblem::name(), FieldProblem::schema())]
         {
@@ -70,6 +75,17 @@ pub(super) struct KeyHeader {
     /// has no second effect and gets the same answer.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
     idempotency_key: String,
+}
+
+/// The headers of a page that has its refresh token in the cookie.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described; `cookie::Client` reads them")]
+pub(super) struct CookieHeaders {
+    /// `1` from a page that has its refresh token in the cookie, or wants it there; the browser adds by itself where the page comes
+    /// from, which must be this origin or an allowed one.
+    #[param(rename = "X-CSRF-Protection", example = "1")]
+    csrf_protection: Option<String>,
 }
 
 /// The parameter of what moves money.
@@ -125,6 +141,8 @@ pub(super) struct StatementParameters {
 
 /// What anybody may be refused with.
 pub(super) struct PublicProblems;
+/// What anybody may be refused with who may have a cookie.
+pub(super) struct CookieProblems;
 /// What a caller may be refused with who only looks.
 pub(super) struct PrivateProblems;
 /// What a caller may be refused with who looks at a moment or a period.
@@ -137,6 +155,12 @@ pub(super) struct HealthProblems;
 impl IntoResponses for PublicProblems {
     fn responses() -> BTreeMap<String, RefOr<DocumentedResponse>> {
         problems(&[400, 401, 408, 409, 413, 415, 422, 429, 500, 503])
+    }
+}
+
+impl IntoResponses for CookieProblems {
+    fn responses() -> BTreeMap<String, RefOr<DocumentedResponse>> {
+        problems(&[400, 401, 403, 408, 413, 415, 422, 429, 500, 503])
     }
 }
 

@@ -1,9 +1,9 @@
 //! What surrounds every request, whatever its route.
 
-use std::{str::FromStr, time::Instant};
+use std::{str::FromStr, sync::Arc, time::Instant};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header},
     middleware::{Next, from_fn},
@@ -11,11 +11,11 @@ use axum::{
 };
 use simplebank::ports::{Clock as _, SystemClock};
 use thiserror::Error;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
-use super::{auth::IDEMPOTENCY_KEY, problem::Refusal};
+use super::{auth::IDEMPOTENCY_KEY, cookie, problem::Refusal};
 
 /// The header that names a request, for the logs of both sides.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,6 +38,16 @@ const CORS_MAX_AGE_S: u64 = 3600;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
+
+/// The origins whose pages may use the bank in a browser, for whoever handles a request.
+#[derive(Clone, Debug)]
+pub(super) struct AllowedOrigins(Arc<[Origin]>);
+
+impl AllowedOrigins {
+    pub(super) fn contains(&self, origin: &HeaderValue) -> bool {
+        self.0.iter().any(|Origin(allowed)| allowed == origin)
+    }
+}
 
 /// A text is not an origin.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -78,6 +88,8 @@ pub(super) fn surround(routes: Router, allowed_origins: &[Origin]) -> Router {
         .fallback(async || Refusal::RouteNotFound)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .layer(from_fn(isolate));
+    // Whoever reads the cookie looks whether the page that has sent it is one of them.
+    let routes = routes.layer(Extension(AllowedOrigins(allowed_origins.into())));
     let routes =
         if allowed_origins.is_empty() { routes } else { routes.layer(cors(allowed_origins)) };
     routes.layer(from_fn(framing)).layer(from_fn(headers)).layer(from_fn(trace))
@@ -87,8 +99,18 @@ fn cors(allowed_origins: &[Origin]) -> CorsLayer {
     let origins = allowed_origins.iter().map(|Origin(origin)| origin.clone());
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::PATCH, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IDEMPOTENCY_KEY, REQUEST_ID])
+        // A browser sends and takes the cookie only where the answer would tell of it.
+        .allow_credentials(AllowCredentials::predicate(|_, request| {
+            cookie::PATHS.contains(&request.uri.path())
+        }))
+        .allow_methods([Method::DELETE, Method::GET, Method::PATCH, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            cookie::CSRF_PROTECTION,
+            IDEMPOTENCY_KEY,
+            REQUEST_ID,
+        ])
         .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
         .max_age(std::time::Duration::from_secs(CORS_MAX_AGE_S))
 }
@@ -211,8 +233,6 @@ pub(super) async fn isolate(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::{
         body::Body,
         http::StatusCode,

@@ -13,6 +13,7 @@ mod accounts;
 mod auth;
 mod batch;
 mod checks;
+mod cookie;
 mod cursor;
 mod docs;
 mod edge;
@@ -24,6 +25,7 @@ mod problem;
 mod query;
 mod receipts;
 mod reversals;
+mod sessions;
 mod statements;
 mod transfers;
 mod users;
@@ -49,6 +51,7 @@ pub use self::{
 pub fn router(bank: Bank, allowed_origins: &[Origin]) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
         .merge(users::routes())
+        .merge(sessions::routes())
         .merge(verification::routes())
         .merge(accounts::routes())
         .merge(limits::routes())

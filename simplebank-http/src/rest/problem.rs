@@ -17,11 +17,12 @@ use utoipa::ToSchema;
 const RETRY_AFTER_S: u8 = 3;
 
 /// Every code that this crate adds to those of the bank.
-pub const EDGE_CODES: [&str; 9] = [
+pub const EDGE_CODES: [&str; 10] = [
     "malformed_request",
     "invalid_cursor",
     "idempotency_key_missing",
     "idempotency_key_invalid",
+    "cross_site_request",
     "not_found",
     "method_not_allowed",
     "request_timeout",
@@ -40,6 +41,8 @@ pub(crate) enum Refusal {
     KeyMissing,
     /// There are several keys, or one that is none.
     KeyInvalid { message: String },
+    /// The cookie came along with a request that no page of ours, or of an allowed origin, has made.
+    CrossSite,
     /// There is nothing at this path.
     RouteNotFound,
     /// There is something at this path, but not with this method.
@@ -86,6 +89,7 @@ impl Refusal {
             | Self::InvalidCursor
             | Self::KeyMissing
             | Self::KeyInvalid { .. } => StatusCode::BAD_REQUEST,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -103,6 +107,7 @@ impl Refusal {
             Self::InvalidCursor => "invalid_cursor",
             Self::KeyMissing => "idempotency_key_missing",
             Self::KeyInvalid { .. } => "idempotency_key_invalid",
+            Self::CrossSite => "cross_site_request",
             Self::RouteNotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
@@ -122,6 +127,10 @@ impl Refusal {
             Self::InvalidCursor => "the cursor is not one of this list",
             Self::KeyMissing => "this request needs the header Idempotency-Key",
             Self::KeyInvalid { .. } => "the header Idempotency-Key is not valid",
+            Self::CrossSite => {
+                "the refresh token's cookie is taken from pages of this origin or an allowed one only, with the header \
+                 X-CSRF-Protection: 1"
+            }
             Self::RouteNotFound => "there is nothing here",
             Self::MethodNotAllowed => "this method is not allowed here",
             Self::RequestTimeout => "the body did not arrive in time",
@@ -146,7 +155,8 @@ impl Refusal {
             Self::Bank(Error::Member { index, ref error }) => {
                 one(&format!("transfers[{index}]"), &detail_of(error))
             }
-            Self::RouteNotFound
+            Self::CrossSite
+            | Self::RouteNotFound
             | Self::MethodNotAllowed
             | Self::RequestTimeout
             | Self::PayloadTooLarge { .. }
@@ -356,6 +366,16 @@ mod tests {
         let defect = shared(db::Error::Other(lost()));
         let (status, retry, code, detail) = answered(defect);
         assert_eq!((status, retry, code, &*detail), (500, None, "internal", INTERNAL_DETAIL));
+    }
+
+    #[test]
+    fn who_asks_too_often_is_told_when_to_come_back() {
+        for (error, code) in
+            [(Error::TooMany, "too_many_requests"), (Error::TooManyCodes, "too_many_codes")]
+        {
+            let (status, retry, told, _) = answered(error);
+            assert_eq!((status, retry.as_deref(), told), (429, Some("3"), code));
+        }
     }
 
     #[test]

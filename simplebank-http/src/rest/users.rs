@@ -1,9 +1,8 @@
-//! Users and their sessions.
+//! Users.
 
 use axum::{Json, extract::State, http::StatusCode};
-use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
-use simplebank::{Bank, LogIn, LoggedIn, Register, core::user};
+use simplebank::{Bank, ChangePassword, Register, core::user};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Authenticated,
-    docs::{PrivateProblems, PublicProblems},
+    docs::{PrivateProblems, PublicProblems, WriteProblems},
     json::{Checks, JsonBody},
     problem::Refusal,
     query::NoQuery,
@@ -20,10 +19,8 @@ use super::{
 pub(super) fn routes() -> OpenApiRouter<Bank> {
     OpenApiRouter::new()
         .routes(routes!(register))
-        .routes(routes!(log_in))
-        .routes(routes!(renew_access))
-        .routes(routes!(log_out))
         .routes(routes!(me))
+        .routes(routes!(change_password))
 }
 
 /// Who wants to become a user.
@@ -33,7 +30,7 @@ struct RegisterRequest {
     /// The login name: 3 to 32 characters of a-z, 0-9 and _, beginning with a letter.
     #[schema(example = "alice")]
     username: String,
-    /// 15 to 128 characters.
+    /// 15 to 128 characters, and not easy to guess.
     #[schema(example = "correct horse battery", format = Password)]
     password: String,
     /// What they are called: 1 to 100 characters.
@@ -63,24 +60,16 @@ impl RegisterRequest {
     }
 }
 
-/// Who wants to log in.
+/// A password in the place of another.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LogInRequest {
-    /// The login name.
-    #[schema(example = "alice")]
-    username: String,
-    /// The password.
+struct ChangePasswordRequest {
+    /// The password as it is.
     #[schema(example = "correct horse battery", format = Password)]
-    password: String,
-}
-
-/// What to renew an access token with.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RenewAccessRequest {
-    /// The refresh token of a session.
-    refresh_token: String,
+    current_password: String,
+    /// The password as it shall be: 15 to 128 characters, and not easy to guess.
+    #[schema(example = "staple battery horse", format = Password)]
+    new_password: String,
 }
 
 /// A user.
@@ -120,43 +109,6 @@ impl From<user::User> for User {
     }
 }
 
-/// A new session.
-#[derive(Serialize, ToSchema)]
-struct Session {
-    session_id: Uuid,
-    /// Opens the bank: send it as `Authorization: Bearer …`.
-    access_token: String,
-    #[serde(with = "time::serde::rfc3339")]
-    access_token_expires_at: OffsetDateTime,
-    /// Gets new access tokens.
-    refresh_token: String,
-    /// When the session ends.
-    #[serde(with = "time::serde::rfc3339")]
-    refresh_token_expires_at: OffsetDateTime,
-    user: User,
-}
-
-impl From<LoggedIn> for Session {
-    fn from(login: LoggedIn) -> Self {
-        Self {
-            session_id: login.session_id.as_uuid(),
-            access_token: login.access_token.token.expose_secret().to_owned(),
-            access_token_expires_at: login.access_token.expires_at,
-            refresh_token: login.refresh_token.expose_secret().to_owned(),
-            refresh_token_expires_at: login.refresh_token_expires_at,
-            user: login.user.into(),
-        }
-    }
-}
-
-/// A new access token.
-#[derive(Serialize, ToSchema)]
-struct RenewedAccess {
-    access_token: String,
-    #[serde(with = "time::serde::rfc3339")]
-    access_token_expires_at: OffsetDateTime,
-}
-
 /// Registers a new user: anybody can become a depositor. They are sent a mail with a code.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = RegisterRequest,
     responses((status = 201, description = "The new user", body = User), PublicProblems))]
@@ -169,47 +121,27 @@ async fn register(
     Ok((StatusCode::CREATED, Json(user.into())))
 }
 
-/// Begins a session.
-#[utoipa::path(post, path = "/v1/users/login", tag = "sessions", request_body = LogInRequest,
-    responses((status = 200, description = "The new session", body = Session), PublicProblems))]
-async fn log_in(
-    State(bank): State<Bank>,
-    _: NoQuery,
-    JsonBody(LogInRequest { username, password }): JsonBody<LogInRequest>,
-) -> Result<Json<Session>, Refusal> {
-    let login = bank.log_in(LogIn { username, password: password.into() }).await?;
-    Ok(Json(login.into()))
-}
-
-/// Gives a new access token for a refresh token.
-#[utoipa::path(post, path = "/v1/tokens/renew_access", tag = "sessions",
-    request_body = RenewAccessRequest,
-    responses((status = 200, description = "The new token", body = RenewedAccess), PublicProblems))]
-async fn renew_access(
-    State(bank): State<Bank>,
-    _: NoQuery,
-    JsonBody(RenewAccessRequest { refresh_token }): JsonBody<RenewAccessRequest>,
-) -> Result<Json<RenewedAccess>, Refusal> {
-    let access = bank.renew(refresh_token.into()).await?;
-    let access_token = access.token.expose_secret().to_owned();
-    Ok(Json(RenewedAccess { access_token, access_token_expires_at: access.expires_at }))
-}
-
-/// Ends the session, and with it all its tokens at once.
-#[utoipa::path(post, path = "/v1/users/logout", tag = "sessions", security(("bearer" = [])),
-    responses((status = 204, description = "The session has ended"), PrivateProblems))]
-async fn log_out(
-    State(bank): State<Bank>,
-    Authenticated(caller): Authenticated,
-    _: NoQuery,
-) -> Result<StatusCode, Refusal> {
-    bank.log_out(caller.session_id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 /// Shows the caller.
 #[utoipa::path(get, path = "/v1/users/me", tag = "users", security(("bearer" = [])),
     responses((status = 200, description = "The caller", body = User), PrivateProblems))]
 async fn me(Authenticated(caller): Authenticated, _: NoQuery) -> Json<User> {
     Json(caller.user.into())
+}
+
+/// Gives the caller another password. Their other sessions end at once, and a mail tells them.
+#[utoipa::path(post, path = "/v1/users/me/password", tag = "users", security(("bearer" = [])),
+    request_body = ChangePasswordRequest,
+    responses((status = 204, description = "The password has changed"), WriteProblems))]
+async fn change_password(
+    State(bank): State<Bank>,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    JsonBody(request): JsonBody<ChangePasswordRequest>,
+) -> Result<StatusCode, Refusal> {
+    let mut checks = Checks::default();
+    let new = checks.parse("new_password", &request.new_password);
+    let new = checks.finish(new)?;
+    let command = ChangePassword { current: request.current_password.into(), new };
+    bank.change_password(&caller, command).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

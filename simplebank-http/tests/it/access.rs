@@ -6,11 +6,15 @@ use simplebank::core::{Principal, Role, UserId};
 
 use crate::support::{PASSWORD, User, World, nobodys_account, send, transfer_body};
 
-const PRIVATE: [(Method, &str); 17] = [
+const PRIVATE: [(Method, &str); 21] = [
     (Method::GET, "/v1/users/me"),
+    (Method::POST, "/v1/users/me/password"),
     (Method::POST, "/v1/users/me/verify_email"),
     (Method::POST, "/v1/users/me/verification_codes"),
     (Method::POST, "/v1/users/logout"),
+    (Method::GET, "/v1/sessions"),
+    (Method::DELETE, "/v1/sessions"),
+    (Method::DELETE, "/v1/sessions/x"),
     (Method::GET, "/v1/accounts"),
     (Method::POST, "/v1/accounts"),
     (Method::GET, "/v1/accounts/x"),

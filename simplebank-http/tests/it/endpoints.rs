@@ -85,7 +85,7 @@ async fn logging_in_answers_with_a_session_and_its_tokens() {
     );
     assert_eq!(names(&login["user"]), USER);
     assert_eq!(login["access_token_expires_at"], "2026-01-01T12:15:00Z");
-    assert_eq!(login["refresh_token_expires_at"], "2026-01-02T12:00:00Z");
+    assert_eq!(login["refresh_token_expires_at"], "2026-01-15T12:00:00Z");
 }
 
 #[tokio::test]
@@ -94,7 +94,10 @@ async fn renewing_answers_with_an_access_token_that_works() {
     let mut alice = world.user("alice").await;
     let body = json!({"refresh_token": alice.refresh_token});
     let renewed = world.anyone().post("/v1/tokens/renew_access", body).await.is(200);
-    assert_eq!(names(&renewed), ["access_token", "access_token_expires_at"]);
+    assert_eq!(
+        names(&renewed),
+        ["access_token", "access_token_expires_at", "refresh_token", "refresh_token_expires_at"]
+    );
     alice.token = renewed["access_token"].as_str().map(str::to_owned);
     assert_eq!(names(&alice.get("/v1/users/me").await.is(200)), USER);
 }

@@ -22,6 +22,7 @@ mod money;
 mod pages;
 mod promises;
 mod reversals;
+mod sessions;
 mod statements;
 mod support;
 mod verification;

@@ -4,11 +4,12 @@
 //! became one. A [`Worker`] takes jobs from there; several may, in this process and in others.
 
 mod manage;
+mod password_changed;
 mod verify_email;
 mod worker;
 
 use serde::{Deserialize, Serialize};
-use simplebank_core::{Job, JobId, VerificationId, job::Queue};
+use simplebank_core::{Job, JobId, UserId, VerificationId, job::Queue, user::Email};
 use simplebank_db::{self as db, Tx, jobs};
 use time::OffsetDateTime;
 
@@ -27,26 +28,41 @@ pub(crate) enum Work {
         /// The request: a UUID.
         verification_id: String,
     },
+    /// To tell somebody that their password has changed.
+    PasswordChanged {
+        /// Whose: a UUID.
+        user_id: String,
+        /// Where to: their address of that time.
+        email: String,
+        /// When, in seconds since 1970.
+        changed_at: i64,
+    },
 }
 
 /// The kinds of [`Work`].
-const KINDS: [&str; 1] = ["verify_email"];
+const KINDS: [&str; 2] = ["verify_email", "password_changed"];
 
 impl Work {
     pub(crate) fn verify_email(id: VerificationId) -> Self {
         Self::VerifyEmail { verification_id: id.to_string() }
     }
 
+    pub(crate) fn password_changed(user: UserId, email: &Email, at: OffsetDateTime) -> Self {
+        let (user_id, email) = (user.to_string(), email.to_string());
+        Self::PasswordChanged { user_id, email, changed_at: at.unix_timestamp() }
+    }
+
     const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail { .. } => "verify_email",
+            Self::PasswordChanged { .. } => "password_changed",
         }
     }
 
-    /// Somebody waits for each of them.
+    /// Somebody waits for each of them, or has to know of it soon.
     const fn queue(&self) -> Queue {
         match self {
-            Self::VerifyEmail { .. } => Queue::Critical,
+            Self::VerifyEmail { .. } | Self::PasswordChanged { .. } => Queue::Critical,
         }
     }
 
@@ -90,10 +106,16 @@ mod tests {
 
     #[test]
     fn every_kind_of_work_is_listed_and_read_back() {
-        let work = Work::verify_email(VerificationId::from_parts(1, [1; 10]));
-        assert_eq!(KINDS, [work.kind()]);
-        let payload = serde_json::to_string(&work).unwrap();
-        assert_eq!(Work::read(&payload).unwrap(), work);
+        let email = "alice@example.org".parse().unwrap();
+        let every = [
+            Work::verify_email(VerificationId::from_parts(1, [1; 10])),
+            Work::password_changed(UserId::OPERATOR, &email, OffsetDateTime::UNIX_EPOCH),
+        ];
+        assert_eq!(every.each_ref().map(Work::kind), KINDS);
+        for work in every {
+            let payload = serde_json::to_string(&work).unwrap();
+            assert_eq!(Work::read(&payload).unwrap(), work);
+        }
         for bad in
             ["", "{}", r#"{"kind":"verify_email"}"#, r#"{"kind":"other","verification_id":""}"#]
         {

@@ -196,6 +196,9 @@ impl Worker {
             Work::VerifyEmail { verification_id } => {
                 self.verify_email(job.id, &verification_id).await
             }
+            Work::PasswordChanged { user_id, email, changed_at } => {
+                self.password_changed(job.id, &user_id, &email, changed_at).await
+            }
         }
     }
 

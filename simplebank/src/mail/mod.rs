@@ -8,6 +8,7 @@
 
 mod folder;
 mod log;
+mod password_changed;
 #[cfg(feature = "clap")]
 mod settings;
 mod smtp;
@@ -27,12 +28,12 @@ use time::OffsetDateTime;
 
 #[cfg(feature = "clap")]
 pub use self::settings::MailArgs;
-pub(crate) use self::verification::VerificationMail;
 pub use self::{
     folder::Folder,
     log::Log,
     smtp::{InvalidSmtpUrl, Smtp, SmtpUrl},
 };
+pub(crate) use self::{password_changed::PasswordChangedMail, verification::VerificationMail};
 
 /// Carries mail.
 #[async_trait]

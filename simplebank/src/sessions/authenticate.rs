@@ -35,7 +35,9 @@ impl Bank {
     ///
     /// [`Error::Unauthenticated`], whatever is wrong with the token or its session.
     pub async fn authenticate(&self, access_token: SecretString) -> Result<Caller, Error> {
-        let login = self.live_login(&access_token, TokenKind::Access, self.now()).await?;
+        let now = self.now();
+        let claims = self.claims(&access_token, TokenKind::Access, now)?;
+        let login = self.login_of(&claims, now).await?;
         Ok(Caller { user: login.user, session_id: login.session.id })
     }
 
@@ -65,18 +67,8 @@ impl Bank {
         Ok(Caller { user: login.user, session_id: login.session.id })
     }
 
-    /// The session of a token, if both are good at `now`.
-    pub(super) async fn live_login(
-        &self,
-        token: &SecretString,
-        kind: TokenKind,
-        now: OffsetDateTime,
-    ) -> Result<Login, Error> {
-        let claims = self.claims(token, kind, now)?;
-        self.login_of(&claims, now).await
-    }
-
-    fn claims(
+    /// What a token says, if it is good at `now`.
+    pub(super) fn claims(
         &self,
         token: &SecretString,
         kind: TokenKind,
@@ -95,7 +87,7 @@ impl Bank {
 }
 
 /// The login, if it is the one of a token's and still lives.
-fn live(login: Login, claims: &Claims, now: OffsetDateTime) -> Result<Login, Error> {
+pub(super) fn live(login: Login, claims: &Claims, now: OffsetDateTime) -> Result<Login, Error> {
     if login.session.is_live(now) && login.user.id == claims.subject {
         Ok(login)
     } else {

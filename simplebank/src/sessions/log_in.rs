@@ -1,17 +1,20 @@
 //! Logging in: a name and a password against a session and its two tokens.
 
 use secrecy::SecretString;
-use sha2::{Digest as _, Sha256};
 use simplebank_core::{
-    SessionId,
-    session::Session,
+    SessionId, TokenId,
+    session::{Session, UserAgent},
     user::{User, Username},
 };
-use simplebank_db::{TxSpec, sessions, users};
+use simplebank_db::{
+    self as db, TxSpec,
+    sessions::{self, NewSession},
+    users,
+};
 use simplebank_token::{Claims, TokenKind};
 use time::OffsetDateTime;
 
-use super::renew::AccessToken;
+use super::{SessionSettings, refresh, renew::AccessToken};
 use crate::{Bank, Error, ports::new_id};
 
 const FIND_PASSWORD: TxSpec = TxSpec::read_committed("find_password").read_only();
@@ -24,6 +27,8 @@ pub struct LogIn {
     pub username: String,
     /// The password.
     pub password: SecretString,
+    /// What the user logs in with, to be told from their other sessions.
+    pub user_agent: Option<UserAgent>,
 }
 
 /// A new session with its tokens. The refresh token is told this once; the database keeps its hash.
@@ -33,16 +38,22 @@ pub struct LoggedIn {
     pub session_id: SessionId,
     /// Opens the bank for a short time.
     pub access_token: AccessToken,
-    /// Gets new access tokens.
+    /// Renews the session, once.
     pub refresh_token: SecretString,
-    /// When the refresh token, and with it the session, ends.
+    /// When the refresh token, and with it the session, ends unless it is renewed.
     pub refresh_token_expires_at: OffsetDateTime,
     /// Who logged in.
     pub user: User,
 }
 
+/// The hash that a password was shown to fit, and the one that takes its place if that was too cheap.
+struct Hashes {
+    shown: String,
+    rehashed: Option<String>,
+}
+
 impl Bank {
-    /// Begins a session.
+    /// Begins a session. If the user has too many then, the oldest ends.
     ///
     /// # Errors
     ///
@@ -61,28 +72,61 @@ impl Bank {
                 Ok::<_, Error>(hash.map(|hash| (user, hash)))
             })
             .await?;
-        let (user, hash) = found.unzip();
-        let fits = self.passwords().verify(command.password, hash).await?;
-        match user {
-            Some(user) if fits => self.begin_session(user).await,
-            Some(_) | None => Err(Error::WrongCredentials),
-        }
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let fits = self.passwords().verify(command.password.clone(), hash).await?;
+        let Some((user, hash)) = found.filter(|_| fits) else {
+            return Err(Error::WrongCredentials);
+        };
+        // When too many passwords are being hashed, this one is another time.
+        let rehashed = self.passwords().rehash(command.password, &hash).await.ok().flatten();
+        self.begin_session(user, &Hashes { shown: hash, rehashed }, command.user_agent).await
     }
 
-    async fn begin_session(&self, user: User) -> Result<LoggedIn, Error> {
+    async fn begin_session(
+        &self,
+        user: User,
+        hashes: &Hashes,
+        user_agent: Option<UserAgent>,
+    ) -> Result<LoggedIn, Error> {
         let now = self.now();
-        let session_id = new_id(now)?;
-        let refresh = self.issue(&user, session_id, TokenKind::Refresh, now)?;
-        let access_token = self.issue(&user, session_id, TokenKind::Access, now)?;
+        let (session_id, token_id) = (new_id(now)?, new_id(now)?);
+        let SessionSettings { duration, per_user_max, .. } = *self.session_settings();
+        let expires_at = now.saturating_add(duration);
+        let idle_ends_at = self.idle_ends_at(now, expires_at);
+        let refresh = self.refresh_token(&user, session_id, token_id, now, idle_ends_at)?;
+        let access_token = self.access_token(&user, session_id, now, idle_ends_at)?;
         let session = Session {
             id: session_id,
             user_id: user.id,
             revoked_at: None,
-            expires_at: refresh.expires_at,
+            expires_at,
             created_at: now,
         };
-        let hash = hash_token(&refresh.token);
-        self.db().transact(LOG_IN, async |tx| sessions::insert(tx, &session, &hash).await).await?;
+        let token_hash = refresh::hash(session_id, token_id);
+        let new = NewSession { session, token_hash, idle_ends_at, user_agent };
+        let began = self.db().transact(LOG_IN, async |tx| {
+            // Locked, so that of several who log in at once each is counted, and none with a password that is no more.
+            users::lock(tx, user.id).await?;
+            if users::password_hash(tx, user.id).await?.as_ref() != Some(&hashes.shown) {
+                return Ok(None);
+            }
+            if let Some(hash) = &hashes.rehashed {
+                users::set_password_hash(tx, user.id, hash).await?;
+            }
+            sessions::clear_ended(tx, user.id, now).await?;
+            let others_max = per_user_max.saturating_sub(1);
+            let ended = sessions::keep_newest(tx, user.id, others_max, now).await?;
+            sessions::insert(tx, &new).await?;
+            Ok::<_, db::Error>(Some(ended))
+        });
+        let began = began.confirm(async |tx| {
+            let found = sessions::find_all(tx.connection(), &[session_id]).await?;
+            // It may have ended others.
+            Ok((!found.is_empty()).then_some(Some(1)))
+        });
+        if began.await?.ok_or(Error::WrongCredentials)? > 0 {
+            self.logins().forget();
+        }
         Ok(LoggedIn {
             session_id,
             access_token,
@@ -92,39 +136,54 @@ impl Bank {
         })
     }
 
-    /// A token for a user's session, by the bank's settings.
-    pub(super) fn issue(
+    /// A fresh access token for a session that ends at `until` unless it is renewed.
+    pub(super) fn access_token(
+        &self,
+        user: &User,
+        session: SessionId,
+        now: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<AccessToken, Error> {
+        let until = now.saturating_add(self.token_settings().access_duration).min(until);
+        self.issue(user, session, TokenKind::Access, new_id(now)?, now, until)
+    }
+
+    /// The refresh token of a session with an id.
+    pub(super) fn refresh_token(
+        &self,
+        user: &User,
+        session: SessionId,
+        id: TokenId,
+        from: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<AccessToken, Error> {
+        self.issue(user, session, TokenKind::Refresh, id, from, until)
+    }
+
+    fn issue(
         &self,
         user: &User,
         session: SessionId,
         kind: TokenKind,
-        now: OffsetDateTime,
+        id: TokenId,
+        from: OffsetDateTime,
+        until: OffsetDateTime,
     ) -> Result<AccessToken, Error> {
         let settings = self.token_settings();
-        let duration = match kind {
-            TokenKind::Access => settings.access_duration,
-            TokenKind::Refresh => settings.refresh_duration,
-        };
         let claims = Claims {
-            id: new_id(now)?,
+            id,
             subject: user.id,
             role: user.role,
             session,
             kind,
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
-            issued_at: now,
-            not_before: now,
-            expires_at: now.saturating_add(duration),
+            issued_at: from,
+            not_before: from,
+            expires_at: until,
         }
         .whole_seconds();
         let token = self.tokens().issue(&claims)?;
         Ok(AccessToken { token: token.into(), expires_at: claims.expires_at })
     }
-}
-
-/// SHA-256: a refresh token is too random to be guessed from its hash.
-pub(super) fn hash_token(token: &SecretString) -> [u8; 32] {
-    use secrecy::ExposeSecret as _;
-    Sha256::digest(token.expose_secret()).into()
 }

@@ -30,9 +30,12 @@ impl Bank {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with [`Rejection::UsernameTaken`]; [`Error::TooMany`] when too many passwords are being hashed.
+    /// [`Error::Invalid`] if the password is made of the user's own words; [`Error::Rejected`] with [`Rejection::UsernameTaken`]; [`Error::TooMany`] when too many passwords are being hashed.
     pub async fn register(&self, command: Register) -> Result<User, Error> {
         let now = self.now();
+        let Register { username, password, full_name, email } = &command;
+        let checked = password.check_for(username, full_name, email);
+        checked.map_err(|reason| Error::invalid("password", reason))?;
         let password_hash = self.passwords().hash(&command.password).await?;
         let user = User {
             id: new_id(now)?,

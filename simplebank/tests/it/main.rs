@@ -12,6 +12,8 @@ mod listings;
 mod mail;
 mod memory;
 mod money;
+mod passwords;
+mod renewals;
 mod sessions;
 mod smtp_server;
 mod statements;

@@ -14,7 +14,7 @@ pub(crate) async fn log_in(bank: &TestBank, username: &str) -> LoggedIn {
 }
 
 fn credentials(username: &str, password: &str) -> LogIn {
-    LogIn { username: username.to_owned(), password: password.into() }
+    LogIn { username: username.to_owned(), password: password.into(), user_agent: None }
 }
 
 pub(crate) fn access(login: &LoggedIn) -> SecretString {
@@ -61,7 +61,7 @@ async fn access_and_refresh_tokens_are_different_things() {
     assert_eq!(code(bank.bank.authenticate(login.refresh_token.clone()).await), "unauthenticated");
     assert_eq!(code(bank.bank.renew(access(&login)).await), "unauthenticated");
     let renewed = bank.bank.renew(login.refresh_token.clone()).await.unwrap();
-    bank.bank.authenticate(renewed.token).await.unwrap();
+    bank.bank.authenticate(renewed.access_token.token).await.unwrap();
 }
 
 #[tokio::test]
@@ -73,9 +73,9 @@ async fn tokens_end_by_the_clock() {
     bank.bank.authenticate(access(&login)).await.unwrap();
     bank.clock.advance(Duration::SECOND);
     assert_eq!(code(bank.bank.authenticate(access(&login)).await), "unauthenticated");
-    bank.bank.renew(login.refresh_token.clone()).await.unwrap();
-    bank.clock.advance(Duration::hours(24) - Duration::minutes(15));
-    assert_eq!(code(bank.bank.renew(login.refresh_token.clone()).await), "unauthenticated");
+    let renewed = bank.bank.renew(login.refresh_token.clone()).await.unwrap();
+    bank.clock.advance(Duration::days(14));
+    assert_eq!(code(bank.bank.renew(renewed.refresh_token).await), "unauthenticated");
 }
 
 #[tokio::test]
