@@ -26,6 +26,21 @@ pub(crate) enum Command {
     Growth(Growth),
     /// Watches the server's memory over many transfers, and what is left of its throughput when too much is asked of it.
     Memory(Memory),
+    /// How long a login is refused with a wrong password, and with a name that nobody has.
+    Login(Login),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// How many logins of each kind.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) pairs: u32,
+    /// Where random numbers begin; a fresh one is drawn and told.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Where PostgreSQL keeps its data [default: the temporary directory].
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod cpu;
 mod growth;
 mod http_client;
 mod in_process;
+mod login;
 mod machine;
 mod measure;
 mod memory;
@@ -64,5 +65,6 @@ async fn measure(arguments: Arguments) -> Result<(), Failure> {
         Command::Compare(options) => compare::run(&options).await,
         Command::Growth(options) => growth::run(&options).await,
         Command::Memory(options) => memory::run(&options).await,
+        Command::Login(options) => login::run(&options).await,
     }
 }
