@@ -146,9 +146,9 @@ impl Stage {
 
     async fn over_http(&self, case: Case, bank: &str, chooser: Chooser, keys: String) -> Measured {
         let server = self.serve(bank).await?;
-        // It is to know most customers and accounts, as one does that has not just been started.
+        // It is to know most customers and accounts, as one does that has not just been started, whoever pays whom later.
         let mut chooser = chooser;
-        let (everybody, theirs) = (chooser.split(), format!("{keys}-earlier"));
+        let (everybody, theirs) = (chooser.split_uniform(), format!("{keys}-earlier"));
         let earlier = http_client::Load {
             schedule: ACQUAINTANCE,
             ..self.http_load(&server, 64, everybody, theirs)

@@ -79,6 +79,11 @@ impl Chooser {
         Self { random: self.random.split(), ..self.clone() }
     }
 
+    /// One for somebody else, who chooses among all accounts alike.
+    pub(crate) fn split_uniform(&mut self) -> Self {
+        Self { workload: Workload::Uniform, ..self.split() }
+    }
+
     /// The next transfer: always between two accounts.
     pub(crate) fn next(&mut self) -> Choice {
         let from = self.account();
