@@ -32,7 +32,10 @@ const MATRIX: [(&str, [u16; 3]); 18] = [
 ];
 
 /// Routes that are about nobody but who asks, or answer each member by itself: other tests have them.
-const OWN: [&str; 7] = [
+const OWN: [&str; 10] = [
+    "GET /v1/sessions",
+    "DELETE /v1/sessions",
+    "DELETE /v1/sessions/{id}",
     "GET /v1/accounts",
     "POST /v1/accounts",
     "POST /v1/holds/{id}/void",
