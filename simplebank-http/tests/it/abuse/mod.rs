@@ -2,6 +2,7 @@
 //!
 //! `docs/security.md` lists every requirement with its tests, those of other modules included; [`table`] compares.
 
+mod authentication;
 mod authorization;
 mod browser;
 mod http1;
