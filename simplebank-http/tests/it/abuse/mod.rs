@@ -12,4 +12,5 @@ mod leaks;
 mod money;
 mod resources;
 mod routes;
+mod table;
 mod tokens;
