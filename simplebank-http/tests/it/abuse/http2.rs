@@ -73,7 +73,11 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// Sends frames, and returns what comes back until one that `ends`, or the end of the connection.
-async fn attack(world: &World, frames: Vec<u8>, ends: impl Fn(&Frame) -> bool) -> Vec<Frame> {
+async fn attack(
+    world: &World,
+    frames: Vec<u8>,
+    ends: impl Fn(&Frame) -> bool + Send + Sync,
+) -> Vec<Frame> {
     let stream = TcpStream::connect(world.base.strip_prefix("http://").unwrap()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
     let sending = tokio::spawn(async move {
