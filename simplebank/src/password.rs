@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, as many at a time as there are cores.
+//! Passwords: Argon2id, as many at a time as there are cores but one, which is left for everything else.
 
 use std::{fmt, str::FromStr, sync::Arc, thread::available_parallelism};
 
@@ -17,8 +17,8 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::{Error, ports};
 
-/// How many callers may wait for each core: at about 30 ms a hash, the last one waits about two seconds.
-const WAITING_PER_CORE: usize = 64;
+/// How many callers may wait for each hash that runs: at about 30 ms a hash, the last one waits about two seconds.
+const WAITING_PER_HASH: usize = 64;
 
 /// A password that somebody wants to have: 15 to 128 characters that are not easy to guess. It does not print and is wiped.
 #[derive(Clone)]
@@ -124,7 +124,8 @@ impl Default for HashCost {
 
 /// Hashes and compares passwords.
 ///
-/// A hash takes 19 MiB or more for its time, so only one per core runs at a time; callers beyond a bounded queue are turned away.
+/// A hash takes 19 MiB or more for its time, so only as many run at a time as there are cores but one, and one where there is one;
+/// callers beyond a bounded queue are turned away.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     cost: HashCost,
@@ -138,10 +139,12 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(crate) fn new(cost: HashCost) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
+        // Whoever doesn't log in is not to wait for those who do.
+        let running = (cores - 1).max(1);
         Self {
             cost,
-            running: Arc::new(Semaphore::new(cores)),
-            admitted: Arc::new(Semaphore::new(cores * WAITING_PER_CORE)),
+            running: Arc::new(Semaphore::new(running)),
+            admitted: Arc::new(Semaphore::new(running * WAITING_PER_HASH)),
             nobodys_hash: OnceCell::new(),
         }
     }

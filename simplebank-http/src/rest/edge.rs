@@ -206,7 +206,7 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     } else {
-        "default-src 'none'; frame-ancestors 'none'"
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     };
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, policy),

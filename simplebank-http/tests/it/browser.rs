@@ -11,6 +11,7 @@ pub(crate) fn check_security(headers: &HeaderMap, path: &str) {
     assert_eq!(value("referrer-policy"), "no-referrer", "{path}");
     assert_eq!(value("x-frame-options"), "DENY", "{path}");
     assert!(value("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+    assert!(value("content-security-policy").contains("base-uri 'none'"), "{path}");
     assert!(value("x-request-id").len() >= 36, "{path}");
     assert!(!headers.contains_key("server"), "{path}");
     if path.starts_with("/v1") {

@@ -214,12 +214,12 @@ impl Bank {
                 Err(error) => error,
             };
             self.forget(groups);
-            let is_promising = match &error {
-                // The server starts anew, or sessions are ended one after the other. Who waits behind fares no better.
-                db::Error::Exhausted { last, .. } => matches!(**last, db::Error::Unavailable(_)),
-                // Somebody has just answered the same key. That has been committed, so another look finds it.
-                _ => error.constraint() == Some(Constraint::IdempotencyKey),
-            };
+            // The server starts anew, or sessions are ended one after the other. Who waits behind fares no better.
+            let is_cut_off = matches!(&error, db::Error::Exhausted { last, .. }
+                if matches!(**last, db::Error::Unavailable(_)));
+            // Somebody has just answered the same key. That has been committed, so another look finds it.
+            let has_met_another = error.constraint() == Some(Constraint::IdempotencyKey);
+            let is_promising = is_cut_off || has_met_another;
             if !is_promising || again == AGAIN_MAX {
                 return Err(error);
             }
