@@ -5,6 +5,10 @@
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 #![expect(clippy::float_arithmetic, reason = "ratios of measured rates")]
 
+#[expect(dead_code, reason = "the comparison needs more of it")]
+#[path = "../src/cpu.rs"]
+mod cpu;
+
 use std::{error::Error as StdError, future::Future, time::Duration};
 
 use simplebank::db::{Db, Error, Migrations, PoolOptions, TxSpec};
@@ -35,32 +39,89 @@ async fn main() -> Result<(), Failure> {
     let options = PoolOptions { connections_max: 32, ..PoolOptions::default() };
     let db = Db::connect(&url, options).await?;
     let pool = db.pool().clone();
+    let mut meter = Meter::new(owner, &cluster)?;
 
     println!(
-        "clients   bare tx/s   helper tx/s   confirmed tx/s   helper / bare   confirmed / bare"
+        "clients  side       tx/s   / bare   PostgreSQL µs   client µs   tx per flush   (medians of {ROUNDS} rounds)"
     );
     for clients in CLIENTS {
-        let (mut bare, mut helped, mut confirmed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rounds = [const { Vec::new() }; 3];
         for round in 0..ROUNDS {
             // Each is the first as often as the last: what a round leaves behind is not always the same one's to clear up.
             for turn in 0..3 {
-                match (round + turn) % 3 {
-                    0 => bare.push(rate(clients, &pool, by_hand).await?),
-                    1 => helped.push(rate(clients, &db, by_helper).await?),
-                    _ => confirmed.push(rate(clients, &db, with_question).await?),
-                }
+                let side = (round + turn) % 3;
+                let before = meter.read().await?;
+                let rate = match side {
+                    0 => rate(clients, &pool, by_hand).await?,
+                    1 => rate(clients, &db, by_helper).await?,
+                    _ => rate(clients, &db, with_question).await?,
+                };
+                rounds[side].push(Round::new(rate, &before, &meter.read().await?));
             }
         }
-        println!(
-            "{clients:>7} {:>11.0} {:>13.0} {:>16.0} {:>15.3} {:>18.3}",
-            median(&bare),
-            median(&helped),
-            median(&confirmed),
-            median(&ratios(&helped, &bare)),
-            median(&ratios(&confirmed, &bare)),
-        );
+        for (side, name) in rounds.iter().zip(["bare", "helper", "confirmed"]) {
+            let ratios = side.iter().zip(&rounds[0]).map(|(ours, bare)| ours.rate / bare.rate);
+            println!(
+                "{clients:>7}  {name:<9} {:>6.0} {:>8.3} {:>15.1} {:>11.1} {:>14.2}",
+                median(side.iter().map(|it| it.rate)),
+                median(ratios),
+                median(side.iter().map(|it| it.postgres_us)),
+                median(side.iter().map(|it| it.client_us)),
+                median(side.iter().map(|it| it.per_flush)),
+            );
+        }
     }
     Ok(())
+}
+
+/// What is read before and after a round.
+struct Reading {
+    postgres: Duration,
+    client: Duration,
+    flushes: i64,
+}
+
+struct Meter {
+    connection: PgConnection,
+    postmaster: u32,
+}
+
+impl Meter {
+    fn new(connection: PgConnection, cluster: &ThrowawayCluster) -> Result<Self, Failure> {
+        let pid = std::fs::read_to_string(cluster.directory().join("data/postmaster.pid"))?;
+        let postmaster = pid.lines().next().unwrap_or_default().parse()?;
+        Ok(Self { connection, postmaster })
+    }
+
+    async fn read(&mut self) -> Result<Reading, Failure> {
+        let flushes = "select wal_sync from pg_stat_wal";
+        Ok(Reading {
+            flushes: sqlx::query_scalar(flushes).fetch_one(&mut self.connection).await?,
+            postgres: cpu::of_family(self.postmaster).unwrap_or_default(),
+            client: cpu::of_self().unwrap_or_default(),
+        })
+    }
+}
+
+struct Round {
+    rate: f64,
+    postgres_us: f64,
+    client_us: f64,
+    per_flush: f64,
+}
+
+impl Round {
+    fn new((done, rate): (f64, f64), before: &Reading, after: &Reading) -> Self {
+        let us = |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6 / done;
+        #[expect(clippy::cast_precision_loss, reason = "a count of seconds")]
+        let flushes = (after.flushes - before.flushes) as f64;
+        Self {
+            rate,
+            postgres_us: us(before.postgres, after.postgres),
+            client_us: us(before.client, after.client),
+            per_flush: done / flushes,
+        }
+    }
 }
 
 /// What both do: two round trips, on an executor that is named twice.
@@ -94,12 +155,12 @@ async fn with_question(db: Db, client: i32) -> Result<i64, Failure> {
     Ok(counted.await?)
 }
 
-/// Transactions per second of so many clients, each on a row of its own.
+/// Transactions of so many clients, each on a row of its own; how many, and how many per second.
 async fn rate<S, Fut>(
     clients: u32,
     subject: &S,
     transaction: fn(S, i32) -> Fut,
-) -> Result<f64, Failure>
+) -> Result<(f64, f64), Failure>
 where
     S: Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<i64, Failure>> + Send + 'static,
@@ -121,15 +182,11 @@ where
     for each in tasks.join_all().await {
         done += f64::from(each?);
     }
-    Ok(done / began_at.elapsed().as_secs_f64())
+    Ok((done, done / began_at.elapsed().as_secs_f64()))
 }
 
-fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
-    ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

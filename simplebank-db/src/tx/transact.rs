@@ -229,8 +229,7 @@ where
 
     async fn until_it_counts(&self, doubt: Option<Doubt>, observed: &mut Observed) -> Result<T, E> {
         let give_up_at = after(self.spec.patience());
-        let mut pauses = self.spec.pauses();
-        let (mut attempts, mut last, mut crowd) = (0, None, None);
+        let (mut attempts, mut last, mut pauses, mut crowd) = (0, None, None, None);
         let mut unknown = doubt.map(Unknown::from);
         loop {
             if unknown.is_none() {
@@ -263,6 +262,7 @@ where
                 return Err(error.into());
             }
             let crowd = crowd.get_or_insert_with(|| Counted::one_more(&self.db.running_again));
+            let pauses = pauses.get_or_insert_with(|| self.spec.pauses());
             let pause = pauses.next(crowd.number());
             let is_last = attempts >= self.spec.attempts();
             if is_last || after(pause) >= give_up_at {

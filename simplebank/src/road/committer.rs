@@ -48,6 +48,7 @@ pub struct CommitterOptions {
     /// Most orders in one transaction, unless a single call brings more. 1,000 by default.
     pub batch_max: usize,
     /// Transactions at a time, at least 1. 1 by default: two share the work of a batch, and what each costs by itself is paid twice.
+    /// While a whole batch waits there is one more, for those who need none of the accounts that the others are working on.
     pub lanes: usize,
     /// How long an order may wait before its batch begins; then it is refused as `overloaded`. 2 s by default.
     pub wait_max: Duration,

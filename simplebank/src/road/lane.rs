@@ -41,6 +41,7 @@ impl Lane {
     /// Takes batches through until there are none.
     pub(super) async fn serve(mut self, bank: &impl Commit) {
         while let Some(batch) = self.take() {
+            self.beside().into_iter().for_each(|lane| bank.open_lane(lane));
             self.work(batch, bank).await;
         }
     }

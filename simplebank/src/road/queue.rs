@@ -2,6 +2,10 @@
 //!
 //! Whatever concerns a queue happens under one lock. A lane closes under the same lock under which it has found nothing to do,
 //! so a job that comes at that moment either is found or opens a lane of its own: none is left behind.
+//!
+//! Two lanes never work on the same account: they would only wait for each other in the database. A lane passes over whoever
+//! needs an account of another's batch, and whoever comes after them for one of theirs, so that those who meet on an account
+//! keep their order.
 
 #[cfg(not(test))]
 use std::sync::{Mutex, MutexGuard};
@@ -52,29 +56,49 @@ struct Queue {
     /// Orders in all jobs.
     orders: usize,
     lanes: usize,
+    /// What the lanes are working on.
+    busy: HashSet<AccountId>,
 }
 
 impl Queue {
-    /// The oldest jobs: as many as make up `orders_max`, or one that has more by itself. Those that have waited for longer than
-    /// `wait_max` are refused: none of them takes the place of another in the batch.
-    fn take(&mut self, orders_max: usize, wait_max: Duration) -> Vec<Job> {
-        let mut batch = Vec::new();
+    /// The oldest jobs that need no busy account: as many as make up `orders_max`, or one that has more by itself; or none, if
+    /// they are fewer orders than `orders_min`. Those that have waited for longer than `wait_max` are refused: none of them takes
+    /// the place of another in the batch.
+    fn take(&mut self, orders_min: usize, orders_max: usize, wait_max: Duration) -> Vec<Job> {
+        let mut seen = Vec::new();
+        let mut barred = self.busy.clone();
         let mut orders = 0_usize;
-        while let Some(job) = self.jobs.front() {
+        while let Some(job) = self.jobs.pop_front() {
             if job.since.elapsed() > wait_max {
                 self.orders = self.orders.saturating_sub(job.group.wishes.len());
-                let late = self.jobs.pop_front();
-                late.into_iter().for_each(|job| job.answer(Err(Error::Overloaded)));
+                job.answer(Err(Error::Overloaded));
+                continue;
+            }
+            if job.needs_one_of(&barred) {
+                barred.extend(job.accounts());
+                seen.push((job, false));
                 continue;
             }
             let more = orders.saturating_add(job.group.wishes.len());
-            if more > orders_max && !batch.is_empty() {
+            if more > orders_max && orders > 0 {
+                self.jobs.push_front(job);
                 break;
             }
             orders = more;
-            batch.extend(self.jobs.pop_front());
+            seen.push((job, true));
         }
-        self.orders = self.orders.saturating_sub(orders);
+        let is_enough = orders >= orders_min;
+        let mut batch = Vec::new();
+        for (job, is_free) in seen.into_iter().rev() {
+            if is_free && is_enough {
+                batch.push(job);
+            } else {
+                self.jobs.push_front(job);
+            }
+        }
+        batch.reverse();
+        self.orders = self.orders.saturating_sub(if is_enough { orders } else { 0 });
+        self.busy.extend(batch.iter().flat_map(Job::accounts));
         batch
     }
 }
@@ -172,12 +196,16 @@ impl Queues {
             return None;
         }
         queue.orders = orders;
+        // Who must wait for another lane's batch is found by that lane afterwards.
+        let is_stopped = queue.lanes > 0 && job.needs_one_of(&queue.busy);
         queue.jobs.push_back(job);
-        if queue.lanes >= self.lanes_max(speed) {
-            return None;
-        }
+        let needs_lane = queue.lanes < self.lanes_max(speed) && !is_stopped;
+        needs_lane.then(|| self.lane(queue, speed))
+    }
+
+    fn lane(self: &Arc<Self>, queue: &mut Queue, speed: Speed) -> Lane {
         queue.lanes = queue.lanes.saturating_add(1);
-        Some(Lane { queues: Arc::clone(self), speed, is_closed: false })
+        Lane { queues: Arc::clone(self), speed, accounts: Vec::new(), is_closed: false }
     }
 }
 
@@ -188,6 +216,8 @@ impl Queues {
 pub(super) struct Lane {
     queues: Arc<Queues>,
     speed: Speed,
+    /// What it is working on.
+    accounts: Vec<AccountId>,
     is_closed: bool,
 }
 
@@ -201,16 +231,39 @@ impl Lane {
     }
 
     /// Takes the next batch out of the queue; `None`, and the lane is closed, when there is nothing to do.
+    ///
+    /// A lane beyond those that there always may be finds nothing to do in less than half a batch.
     pub(super) fn take(&mut self) -> Option<Vec<Job>> {
-        let mut waiting = self.queues.lock();
-        let CommitterOptions { batch_max, wait_max, .. } = self.queues.options;
-        let batch = waiting.of(self.speed).take(batch_max, wait_max);
-        if !batch.is_empty() {
-            return Some(batch);
+        let queues = Arc::clone(&self.queues);
+        let mut waiting = queues.lock();
+        let CommitterOptions { batch_max, wait_max, .. } = queues.options;
+        let queue = waiting.of(self.speed);
+        self.let_go(queue);
+        let is_beyond = queue.lanes > self.queues.lanes_max(self.speed);
+        let orders_min = if is_beyond { batch_max.div_ceil(2) } else { 0 };
+        let batch = queue.take(orders_min, batch_max, wait_max);
+        if batch.is_empty() {
+            waiting.close(self.speed);
+            self.is_closed = true;
+            return None;
         }
-        waiting.close(self.speed);
-        self.is_closed = true;
-        None
+        self.accounts.extend(batch.iter().flat_map(Job::accounts));
+        Some(batch)
+    }
+
+    /// A lane more, beyond those that there always may be, if a whole batch waits.
+    pub(super) fn beside(&self) -> Option<Self> {
+        let mut waiting = self.queues.lock();
+        let queue = waiting.of(self.speed);
+        let may_be = self.speed == Speed::Fast && queue.lanes <= self.queues.lanes_max(self.speed);
+        let is_needed = queue.orders >= self.queues.options.batch_max;
+        (may_be && is_needed).then(|| self.queues.lane(queue, self.speed))
+    }
+
+    fn let_go(&mut self, queue: &mut Queue) {
+        for id in self.accounts.drain(..) {
+            queue.busy.remove(&id);
+        }
     }
 }
 
@@ -219,8 +272,10 @@ impl Drop for Lane {
         if self.is_closed {
             return;
         }
-        let mut waiting = self.queues.lock();
+        let queues = Arc::clone(&self.queues);
+        let mut waiting = queues.lock();
         let queue = waiting.of(self.speed);
+        self.let_go(queue);
         queue.lanes = queue.lanes.saturating_sub(1);
         if queue.lanes == 0 {
             // Nobody may wait for a lane that does not come.

@@ -37,7 +37,7 @@ use super::*;
 use crate::road::{Mode, Refusal, Wish, lane::Commit};
 
 const OPTIONS: CommitterOptions =
-    CommitterOptions { queue_max: 5, batch_max: 3, lanes: 2, wait_max: Duration::from_secs(3_600) };
+    CommitterOptions { queue_max: 5, batch_max: 2, lanes: 1, wait_max: Duration::from_secs(3_600) };
 /// Half of them chosen at random, half with few changes of who runs, at the worst moments (PCT). `SCHEDULES` in the
 /// environment says otherwise: 100,000 take two minutes.
 const SCHEDULES: usize = 5_000;
@@ -58,6 +58,8 @@ enum Defect {
     AnswersEarly,
     /// A batch that fails is refused as a whole.
     RefusesNeighbours,
+    /// A lane takes what needs the accounts of another lane's batch.
+    PassesNobodyOver,
 }
 
 /// What somebody has seen, without a step of its own.
@@ -66,6 +68,8 @@ struct Seen {
     committed: BTreeSet<AccountId>,
     refused: BTreeSet<AccountId>,
     committing: [usize; 2],
+    /// Whose accounts fast lanes are working on.
+    payers: BTreeSet<AccountId>,
     deaths: u32,
     is_locked: bool,
 }
@@ -113,10 +117,10 @@ impl Stage {
     }
 }
 
-/// Who pays: anybody; whose account somebody else has locked; who makes every statement fail.
+/// Who pays: one of those of whom there is nothing to say; whose account somebody else has locked; who makes every statement fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Payer {
-    Free,
+    Free(u8),
     Locked,
     Poison,
 }
@@ -124,9 +128,9 @@ enum Payer {
 impl Payer {
     fn id(self) -> AccountId {
         let byte = match self {
-            Self::Free => 1,
-            Self::Locked => 2,
-            Self::Poison => 3,
+            Self::Locked => 1,
+            Self::Poison => 2,
+            Self::Free(number) => 3 + number,
         };
         AccountId::from_parts(0, [byte; 10])
     }
@@ -135,7 +139,7 @@ impl Payer {
         match thread_rng().gen_range(0..8) {
             0 | 1 => Self::Locked,
             2 => Self::Poison,
-            _ => Self::Free,
+            number => Self::Free(number),
         }
     }
 }
@@ -159,9 +163,13 @@ fn names(groups: &[Group]) -> Vec<AccountId> {
     wishes.filter_map(|wish| wish.order.accounts().last()).collect()
 }
 
+fn payers(groups: &[Group]) -> impl Iterator<Item = AccountId> {
+    let wishes = groups.iter().flat_map(|group| &group.wishes);
+    wishes.filter_map(|wish| wish.order.accounts().next())
+}
+
 fn needs(groups: &[Group], payer: Payer) -> bool {
-    let mut wishes = groups.iter().flat_map(|group| &group.wishes);
-    wishes.any(|wish| wish.order.accounts().any(|id| id == payer.id()))
+    payers(groups).any(|id| id == payer.id())
 }
 
 async fn pause() {
@@ -189,26 +197,39 @@ struct Till {
 }
 
 /// A commit on its way.
-struct Committing<'a>(&'a Till);
+struct Committing<'a> {
+    till: &'a Till,
+    payers: BTreeSet<AccountId>,
+}
 
 impl<'a> Committing<'a> {
-    fn begin(till: &'a Till) -> Self {
+    fn begin(till: &'a Till, groups: &[Group]) -> Self {
         let (count, max) = match till.speed {
-            Speed::Fast => (0, OPTIONS.lanes),
+            // One more where a whole batch waits.
+            Speed::Fast => (0, OPTIONS.lanes + 1),
             Speed::Slow => (1, 1),
         };
         till.stage.seen().committing[count] += 1;
-        let committing = Self(till);
         let lanes = till.stage.seen().committing[count];
+        let mut committing = Self { till, payers: BTreeSet::new() };
         till.stage.must(lanes <= max, "more lanes than allowed");
+        if till.speed == Speed::Fast {
+            let payers: BTreeSet<AccountId> = payers(groups).collect();
+            let is_alone = till.stage.seen().payers.is_disjoint(&payers);
+            till.stage.must(is_alone, "two lanes on one account");
+            till.stage.seen().payers.extend(&payers);
+            committing.payers = payers;
+        }
         committing
     }
 }
 
 impl Drop for Committing<'_> {
     fn drop(&mut self) {
-        let count = if self.0.speed == Speed::Fast { 0 } else { 1 };
-        self.0.stage.seen().committing[count] -= 1;
+        let count = if self.till.speed == Speed::Fast { 0 } else { 1 };
+        let mut seen = self.till.stage.seen();
+        seen.committing[count] -= 1;
+        seen.payers.retain(|id| !self.payers.contains(id));
     }
 }
 
@@ -259,6 +280,12 @@ impl Till {
                     }
                 }
             }
+            Defect::PassesNobodyOver => {
+                while let Some(batch) = take_anybody(&mut lane) {
+                    lane.beside().into_iter().for_each(|lane| self.open_lane(lane));
+                    self.until_death(lane.work(batch, &self)).await;
+                }
+            }
             Defect::None
             | Defect::CountsOutsideTheLock
             | Defect::AnswersEarly
@@ -269,7 +296,7 @@ impl Till {
 
 impl Commit for Till {
     async fn commit(&self, groups: &[Group], _: TxSpec) -> Result<Vec<GroupAnswer>, Error> {
-        let committing = Committing::begin(self);
+        let committing = Committing::begin(self, groups);
         let names = names(groups);
         pause().await;
         self.may_die().await;
@@ -280,7 +307,8 @@ impl Commit for Till {
                 | Defect::ClosesOutsideTheLock
                 | Defect::CountsOutsideTheLock
                 | Defect::ForgetsWhoWaits
-                | Defect::AnswersEarly => poisoned().into(),
+                | Defect::AnswersEarly
+                | Defect::PassesNobodyOver => poisoned().into(),
             });
         }
         if needs(groups, Payer::Locked) && self.stage.seen().is_locked {
@@ -324,13 +352,24 @@ impl Commit for Till {
 
 /// [`Lane::take`], with the lock let go of between seeing and closing.
 fn take_carelessly(lane: &mut Lane) -> Option<Vec<Job>> {
-    let batch = lane.queues.lock().of(lane.speed).take(OPTIONS.batch_max, OPTIONS.wait_max);
+    let queues = Arc::clone(&lane.queues);
+    let mut waiting = queues.lock();
+    lane.let_go(waiting.of(lane.speed));
+    let batch = waiting.of(lane.speed).take(0, OPTIONS.batch_max, OPTIONS.wait_max);
     if !batch.is_empty() {
+        lane.accounts.extend(batch.iter().flat_map(Job::accounts));
         return Some(batch);
     }
+    drop(waiting);
     lane.queues.lock().close(lane.speed);
     lane.is_closed = true;
     None
+}
+
+/// [`Lane::take`], as if no other lane were working.
+fn take_anybody(lane: &mut Lane) -> Option<Vec<Job>> {
+    lane.queues.lock().of(lane.speed).busy.clear();
+    lane.take()
 }
 
 /// [`Queues::push`], with the lock let go of between counting and opening.
@@ -341,7 +380,12 @@ fn push_carelessly(queues: &Arc<Queues>, job: Job) -> Option<Lane> {
     waiting.fast.orders += job.group.wishes.len();
     waiting.fast.jobs.push_back(job);
     waiting.fast.lanes += usize::from(is_new);
-    is_new.then(|| Lane { queues: Arc::clone(queues), speed: Speed::Fast, is_closed: false })
+    is_new.then(|| Lane {
+        queues: Arc::clone(queues),
+        speed: Speed::Fast,
+        accounts: Vec::new(),
+        is_closed: false,
+    })
 }
 
 /// A caller who sends a few jobs, one after the other.
@@ -360,7 +404,8 @@ async fn call(stage: Arc<Stage>, caller: u8) {
             | Defect::ClosesOutsideTheLock
             | Defect::ForgetsWhoWaits
             | Defect::AnswersEarly
-            | Defect::RefusesNeighbours => stage.queues.push([job]).pop(),
+            | Defect::RefusesNeighbours
+            | Defect::PassesNobodyOver => stage.queues.push([job]).pop(),
         };
         lane.into_iter().for_each(|lane| Till::new(&stage, Speed::Fast).open_lane(lane));
         if seldom(8) {
@@ -485,6 +530,7 @@ fn r28_control_each_defect_is_found() {
         (Defect::ForgetsWhoWaits, UNSERVED),
         (Defect::AnswersEarly, ["answered before the commit"; 2]),
         (Defect::RefusesNeighbours, ["refused for a neighbour's poison"; 2]),
+        (Defect::PassesNobodyOver, ["two lanes on one account"; 2]),
     ] {
         let (schedule, why) = explore(RandomScheduler::new(SCHEDULES), defect).unwrap_err();
         eprintln!("R28, control, {defect:?}: schedule {schedule}: {why}");
