@@ -27,6 +27,9 @@ use tokio::sync::oneshot;
 use super::{Group, GroupAnswer, committer::CommitterOptions};
 use crate::Error;
 
+/// Where an answer comes from; nothing comes if the lane that was to give it has died.
+pub(super) type Answered = oneshot::Receiver<Result<GroupAnswer, Error>>;
+
 /// What one caller waits for.
 #[derive(Debug)]
 pub(super) struct Job {
