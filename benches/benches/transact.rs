@@ -39,35 +39,34 @@ async fn main() -> Result<(), Failure> {
     let options = PoolOptions { connections_max: 32, ..PoolOptions::default() };
     let db = Db::connect(&url, options).await?;
     let pool = db.pool().clone();
-    let mut meter = Meter::new(owner, &cluster)?;
+    let pid = std::fs::read_to_string(cluster.directory().join("data/postmaster.pid"))?;
+    let postmaster = pid.lines().next().unwrap_or_default().parse()?;
 
     println!(
-        "clients  side       tx/s   / bare   PostgreSQL µs   client µs   tx per flush   (medians of {ROUNDS} rounds)"
+        "clients  side       tx/s   / bare   PostgreSQL µs   client µs   (medians of {ROUNDS} rounds)"
     );
     for clients in CLIENTS {
-        let mut rounds = [const { Vec::new() }; 3];
+        let [mut bare, mut helped, mut confirmed] = [const { Vec::new() }; 3];
         for round in 0..ROUNDS {
             // Each is the first as often as the last: what a round leaves behind is not always the same one's to clear up.
             for turn in 0..3 {
-                let side = (round + turn) % 3;
-                let before = meter.read().await?;
-                let rate = match side {
-                    0 => rate(clients, &pool, by_hand).await?,
-                    1 => rate(clients, &db, by_helper).await?,
-                    _ => rate(clients, &db, with_question).await?,
+                let before = Reading::new(postmaster);
+                let (rate, rounds) = match (round + turn) % 3 {
+                    0 => (rate(clients, &pool, by_hand).await?, &mut bare),
+                    1 => (rate(clients, &db, by_helper).await?, &mut helped),
+                    _ => (rate(clients, &db, with_question).await?, &mut confirmed),
                 };
-                rounds[side].push(Round::new(rate, &before, &meter.read().await?));
+                rounds.push(Round::new(rate, &before, &Reading::new(postmaster)));
             }
         }
-        for (side, name) in rounds.iter().zip(["bare", "helper", "confirmed"]) {
-            let ratios = side.iter().zip(&rounds[0]).map(|(ours, bare)| ours.rate / bare.rate);
+        for (name, rounds) in [("bare", &bare), ("helper", &helped), ("confirmed", &confirmed)] {
+            let ratios = rounds.iter().zip(&bare).map(|(ours, bare)| ours.rate / bare.rate);
             println!(
-                "{clients:>7}  {name:<9} {:>6.0} {:>8.3} {:>15.1} {:>11.1} {:>14.2}",
-                median(side.iter().map(|it| it.rate)),
+                "{clients:>7}  {name:<9} {:>6.0} {:>8.3} {:>15.1} {:>11.1}",
+                median(rounds.iter().map(|it| it.rate)),
                 median(ratios),
-                median(side.iter().map(|it| it.postgres_us)),
-                median(side.iter().map(|it| it.client_us)),
-                median(side.iter().map(|it| it.per_flush)),
+                median(rounds.iter().map(|it| it.postgres_us)),
+                median(rounds.iter().map(|it| it.client_us)),
             );
         }
     }
@@ -78,28 +77,14 @@ async fn main() -> Result<(), Failure> {
 struct Reading {
     postgres: Duration,
     client: Duration,
-    flushes: i64,
 }
 
-struct Meter {
-    connection: PgConnection,
-    postmaster: u32,
-}
-
-impl Meter {
-    fn new(connection: PgConnection, cluster: &ThrowawayCluster) -> Result<Self, Failure> {
-        let pid = std::fs::read_to_string(cluster.directory().join("data/postmaster.pid"))?;
-        let postmaster = pid.lines().next().unwrap_or_default().parse()?;
-        Ok(Self { connection, postmaster })
-    }
-
-    async fn read(&mut self) -> Result<Reading, Failure> {
-        let flushes = "select wal_sync from pg_stat_wal";
-        Ok(Reading {
-            flushes: sqlx::query_scalar(flushes).fetch_one(&mut self.connection).await?,
-            postgres: cpu::of_family(self.postmaster).unwrap_or_default(),
+impl Reading {
+    fn new(postmaster: u32) -> Self {
+        Self {
+            postgres: cpu::of_family(postmaster).unwrap_or_default(),
             client: cpu::of_self().unwrap_or_default(),
-        })
+        }
     }
 }
 
@@ -107,19 +92,15 @@ struct Round {
     rate: f64,
     postgres_us: f64,
     client_us: f64,
-    per_flush: f64,
 }
 
 impl Round {
     fn new((done, rate): (f64, f64), before: &Reading, after: &Reading) -> Self {
         let us = |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6 / done;
-        #[expect(clippy::cast_precision_loss, reason = "a count of seconds")]
-        let flushes = (after.flushes - before.flushes) as f64;
         Self {
             rate,
             postgres_us: us(before.postgres, after.postgres),
             client_us: us(before.client, after.client),
-            per_flush: done / flushes,
         }
     }
 }

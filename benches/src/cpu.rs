@@ -77,16 +77,15 @@ fn parse(stat: &str) -> Option<Used> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_fields_of_a_process_are_found_behind_an_odd_name() {
         let used =
-            parse("7 (a) b) S 42 1 1 0 -1 4194304 1 2 3 4 500 25 10 5 20 0 1 0 9 8 7").unwrap();
+            super::parse("7 (a) b) S 42 1 1 0 -1 4194304 1 2 3 4 500 25 10 5 20 0 1 0 9 8 7")
+                .unwrap();
         assert_eq!(used.parent, 42);
         assert_eq!(
             (used.own, used.waited_for),
-            (Duration::from_millis(5_250), Duration::from_millis(150))
+            (super::Duration::from_millis(5_250), super::Duration::from_millis(150))
         );
     }
 }

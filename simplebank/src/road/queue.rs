@@ -10,6 +10,8 @@
 #[cfg(not(test))]
 use std::sync::{Mutex, MutexGuard};
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod explored;
 
 use std::{

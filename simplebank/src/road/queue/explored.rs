@@ -74,13 +74,19 @@ struct Seen {
     is_locked: bool,
 }
 
-/// What was found first that must not be: what comes after it is of no account.
-type Found = Arc<Plain<Option<&'static str>>>;
+/// What all schedules have shown together.
+#[derive(Debug, Default)]
+struct Shown {
+    /// What was found first that must not be: what comes after it is of no account.
+    found: Plain<Option<&'static str>>,
+    /// Most fast lanes that committed at a time.
+    lanes_most: AtomicUsize,
+}
 
 #[derive(Debug)]
 struct Stage {
     defect: Defect,
-    found: Found,
+    shown: Arc<Shown>,
     queues: Arc<Queues>,
     seen: Plain<Seen>,
     tasks: Plain<Vec<JoinHandle<()>>>,
@@ -95,7 +101,7 @@ impl Stage {
     /// Ends the schedule unless `holds`.
     fn must(&self, holds: bool, otherwise: &'static str) {
         if !holds {
-            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = self.shown.found.lock().unwrap_or_else(PoisonError::into_inner);
             found.get_or_insert(otherwise);
             drop(found);
             panic!("{otherwise}");
@@ -214,6 +220,7 @@ impl<'a> Committing<'a> {
         let mut committing = Self { till, payers: BTreeSet::new() };
         till.stage.must(lanes <= max, "more lanes than allowed");
         if till.speed == Speed::Fast {
+            till.stage.shown.lanes_most.fetch_max(lanes, Ordering::Relaxed);
             let payers: BTreeSet<AccountId> = payers(groups).collect();
             let is_alone = till.stage.seen().payers.is_disjoint(&payers);
             till.stage.must(is_alone, "two lanes on one account");
@@ -456,10 +463,10 @@ fn check(
 }
 
 /// One schedule, from the first caller to the last lane.
-async fn play(defect: Defect, found: Found) {
+async fn play(defect: Defect, shown: Arc<Shown>) {
     let stage = Arc::new(Stage {
         defect,
-        found,
+        shown,
         queues: Queues::new(OPTIONS),
         seen: Plain::new(Seen { is_locked: true, ..Seen::default() }),
         tasks: Plain::default(),
@@ -484,16 +491,16 @@ async fn play(defect: Defect, found: Found) {
     stage.must(waiting.stuck.is_empty() || deaths > 0, "stuck for ever");
 }
 
-/// Plays so many schedules; which one failed, and why.
+/// Plays so many schedules: how many, and how many lanes committed at a time at most; or which one failed, and why.
 fn explore(
     scheduler: impl Scheduler + Send + 'static,
     defect: Defect,
-) -> Result<usize, (usize, String)> {
+) -> Result<(usize, usize), (usize, String)> {
     let mut config = Config::default();
     config.silence_warnings = true;
     config.ungraceful_shutdown_config.immediately_return_on_panic = true;
-    let (played, found) = (Arc::new(AtomicUsize::new(0)), Found::default());
-    let (counted, told) = (Arc::clone(&played), Arc::clone(&found));
+    let (played, shown) = (Arc::new(AtomicUsize::new(0)), Arc::<Shown>::default());
+    let (counted, told) = (Arc::clone(&played), Arc::clone(&shown));
     // A thread of its own, since the explorer leaves something behind where a schedule has failed.
     let explored = std::thread::spawn(move || {
         Runner::new(scheduler, config).run(move || {
@@ -501,12 +508,13 @@ fn explore(
             block_on(play(defect, Arc::clone(&told)));
         })
     });
-    explored.join().map_err(|panic| {
+    let explored = explored.join().map_err(|panic| {
         // The explorer itself finds out who waits for ever.
         let text = panic.downcast_ref::<String>().cloned();
-        let found = found.lock().unwrap_or_else(PoisonError::into_inner).map(str::to_owned);
+        let found = shown.found.lock().unwrap_or_else(PoisonError::into_inner).map(str::to_owned);
         (played.load(Ordering::Relaxed), found.or(text).unwrap_or_default())
-    })
+    })?;
+    Ok((explored, shown.lanes_most.load(Ordering::Relaxed)))
 }
 
 #[test]
@@ -516,7 +524,9 @@ fn r28_no_schedule_loses_an_answer_or_gives_one_early() {
     let begun_at = Instant::now();
     let at_random = explore(RandomScheduler::new(half), Defect::None);
     let adverse = explore(PctScheduler::new(DEPTH, half), Defect::None);
-    assert_eq!((at_random, adverse), (Ok(half), Ok(half)));
+    // A second lane was there where a whole batch waited.
+    let both = Ok((half, 2));
+    assert_eq!((at_random, adverse), (both.clone(), both));
     eprintln!("R28: {} schedules in {:.1?}", 2 * half, begun_at.elapsed());
 }
 
