@@ -14,8 +14,6 @@
 //! - Who has waited too long in the queue, or finds it full, is told to come back later.
 
 use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,7 +31,6 @@ use super::{
     memory::Memory,
     post::{self, Guess},
     queue::{Answered, Job, Lane, Queues},
-    unstopped::Unstopped,
 };
 use crate::{Bank, Error};
 
@@ -112,9 +109,8 @@ impl Bank {
         if self.is_dry() {
             return self.try_out(group).await;
         }
-        let (mut answered, lanes) = self.enqueue([group]);
-        let answer = answered.pop().expect("there is one for each group");
-        self.serving(lanes, answer).await.unwrap_or(Err(Error::Unanswered))
+        let mut answered = self.enqueue([group]);
+        answered.pop().expect("there is one for each group").await.unwrap_or(Err(Error::Unanswered))
     }
 
     /// Takes wishes that stand alone through the committer, in one batch if there is room.
@@ -129,19 +125,14 @@ impl Bank {
             return Ok(answers.into_iter().map(Ok).collect());
         }
         let mut answers = Vec::with_capacity(wishes.len());
-        let (answered, lanes) = self.enqueue(wishes.into_iter().map(Group::one));
-        let answering = async {
-            for answer in answered {
-                let answer = answer.await.unwrap_or(Err(Error::Unanswered));
-                answers.push(answer.and_then(only));
-            }
-        };
-        self.serving(lanes, answering).await;
+        for answered in self.enqueue(wishes.into_iter().map(Group::one)) {
+            let answer = answered.await.unwrap_or(Err(Error::Unanswered));
+            answers.push(answer.and_then(only));
+        }
         Ok(answers)
     }
 
-    /// Puts groups into the queue: where their answers come from, and the lanes that must be served for that.
-    fn enqueue(&self, groups: impl IntoIterator<Item = Group>) -> (Vec<Answered>, Vec<Lane>) {
+    fn enqueue(&self, groups: impl IntoIterator<Item = Group>) -> Vec<Answered> {
         let since = Instant::now();
         let mut answered = Vec::new();
         let jobs = groups.into_iter().map(|group| {
@@ -150,24 +141,8 @@ impl Bank {
             Job { group, since, answer }
         });
         let lanes = self.committer().queues.push(jobs);
-        (answered, lanes)
-    }
-
-    /// Serves lanes until `answered` is ready; what they have to do beyond that goes on in tasks of their own.
-    ///
-    /// So who comes alone does all of it in one task, and no other thread is woken for it.
-    async fn serving<T>(&self, lanes: Vec<Lane>, answered: impl Future<Output = T>) -> T {
-        let serve = |lane: Lane| {
-            let bank = self.clone();
-            Unstopped::new(async move { lane.serve(&bank).await })
-        };
-        let mut lanes: Vec<_> = lanes.into_iter().map(serve).collect();
-        let mut answered = pin!(answered);
-        poll_fn(|context| {
-            lanes.retain_mut(|lane| Pin::new(lane).poll(context).is_pending());
-            answered.as_mut().poll(context)
-        })
-        .await
+        lanes.into_iter().for_each(|lane| self.open_lane(lane));
+        answered
     }
 
     /// Takes one wish through the committer.

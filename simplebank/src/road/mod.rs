@@ -10,7 +10,6 @@ mod lane;
 mod memory;
 pub(crate) mod post;
 mod queue;
-mod unstopped;
 
 use sha2::{Digest as _, Sha256};
 use simplebank_core::{
