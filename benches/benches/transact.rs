@@ -18,9 +18,9 @@ use tokio::{task::JoinSet, time::Instant};
 
 const SPEC: TxSpec = TxSpec::read_committed("bench");
 const CLIENTS: [u32; 2] = [1, 32];
-/// Pairs of a bare and a helped round. The median of their ratios forgives a third of them.
-const ROUNDS: usize = 15;
-const ROUND: Duration = Duration::from_millis(700);
+/// Rounds of all three. The median of their ratios forgives a third of them.
+const ROUNDS: usize = 42;
+const ROUND: Duration = Duration::from_millis(350);
 
 type Failure = Box<dyn StdError + Send + Sync>;
 

@@ -18,7 +18,7 @@ use std::{
 };
 
 use simplebank::{
-    Bank, HashCost, InvalidHashCost, SessionSettings, TokenSettings, Worker,
+    Bank, CommitterOptions, HashCost, InvalidHashCost, SessionSettings, TokenSettings, Worker,
     db::{self, Db, Migrations, PoolOptions},
     mail::MailError,
     token::TokenMaker,
@@ -341,7 +341,10 @@ fn check_durability(
 fn bank(config: &Config, db: Db, tokens: Box<dyn TokenMaker>) -> Result<Bank, Failure> {
     // In range: the settings allow a year at most.
     let whole = |duration: Duration| duration.try_into().unwrap_or(time::Duration::MAX);
+    // Each request has a task of its own.
+    let committer = CommitterOptions { callers_serve: true, ..CommitterOptions::default() };
     let builder = Bank::builder(db).tokens(tokens).email_verification(config.email_verification());
+    let builder = builder.committer(committer);
     let builder = builder.token_settings(TokenSettings {
         access_duration: whole(config.access_token_duration),
         refresh_duration: whole(config.refresh_token_duration),

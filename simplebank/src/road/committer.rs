@@ -14,6 +14,8 @@
 //! - Who has waited too long in the queue, or finds it full, is told to come back later.
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,6 +33,7 @@ use super::{
     memory::Memory,
     post::{self, Guess},
     queue::{Answered, Job, Lane, Queues},
+    unstopped::Unstopped,
 };
 use crate::{Bank, Error};
 
@@ -52,11 +55,21 @@ pub struct CommitterOptions {
     pub lanes: usize,
     /// How long an order may wait before its batch begins; then it is refused as `overloaded`. 2 s by default.
     pub wait_max: Duration,
+    /// Whether who comes first serves the others' orders with their own until they are answered, instead of a task. It spares a lone caller
+    /// switches between tasks and threads. Only where each call is polled without delay until it is ready, as in a task of its own:
+    /// one that is held without being polled holds everybody. `false` by default; the HTTP server says `true`.
+    pub callers_serve: bool,
 }
 
 impl Default for CommitterOptions {
     fn default() -> Self {
-        Self { queue_max: 4_096, batch_max: 1_000, lanes: 1, wait_max: Duration::from_secs(2) }
+        Self {
+            queue_max: 4_096,
+            batch_max: 1_000,
+            lanes: 1,
+            wait_max: Duration::from_secs(2),
+            callers_serve: false,
+        }
     }
 }
 
@@ -109,8 +122,9 @@ impl Bank {
         if self.is_dry() {
             return self.try_out(group).await;
         }
-        let mut answered = self.enqueue([group]);
-        answered.pop().expect("there is one for each group").await.unwrap_or(Err(Error::Unanswered))
+        let (mut answered, lanes) = self.enqueue([group]);
+        let answer = answered.pop().expect("there is one for each group");
+        self.serving(lanes, answer).await.unwrap_or(Err(Error::Unanswered))
     }
 
     /// Takes wishes that stand alone through the committer, in one batch if there is room.
@@ -125,14 +139,19 @@ impl Bank {
             return Ok(answers.into_iter().map(Ok).collect());
         }
         let mut answers = Vec::with_capacity(wishes.len());
-        for answered in self.enqueue(wishes.into_iter().map(Group::one)) {
-            let answer = answered.await.unwrap_or(Err(Error::Unanswered));
-            answers.push(answer.and_then(only));
-        }
+        let (answered, lanes) = self.enqueue(wishes.into_iter().map(Group::one));
+        let answering = async {
+            for answer in answered {
+                let answer = answer.await.unwrap_or(Err(Error::Unanswered));
+                answers.push(answer.and_then(only));
+            }
+        };
+        self.serving(lanes, answering).await;
         Ok(answers)
     }
 
-    fn enqueue(&self, groups: impl IntoIterator<Item = Group>) -> Vec<Answered> {
+    /// Puts groups into the queue: where their answers come from, and the lanes that must be served for that.
+    fn enqueue(&self, groups: impl IntoIterator<Item = Group>) -> (Vec<Answered>, Vec<Lane>) {
         let since = Instant::now();
         let mut answered = Vec::new();
         let jobs = groups.into_iter().map(|group| {
@@ -141,8 +160,27 @@ impl Bank {
             Job { group, since, answer }
         });
         let lanes = self.committer().queues.push(jobs);
-        lanes.into_iter().for_each(|lane| self.open_lane(lane));
-        answered
+        (answered, lanes)
+    }
+
+    /// Awaits answers, and sees to it that lanes are served: here, where callers may do that, and in tasks of their own as soon as
+    /// the answers are there.
+    async fn serving<T>(&self, lanes: Vec<Lane>, answered: impl Future<Output = T>) -> T {
+        if !self.committer().queues.options().callers_serve {
+            lanes.into_iter().for_each(|lane| self.open_lane(lane));
+            return answered.await;
+        }
+        let serve = |lane: Lane| {
+            let bank = self.clone();
+            Unstopped::new(async move { lane.serve(&bank).await })
+        };
+        let mut lanes: Vec<_> = lanes.into_iter().map(serve).collect();
+        let mut answered = pin!(answered);
+        poll_fn(|context| {
+            lanes.retain_mut(|lane| Pin::new(lane).poll(context).is_pending());
+            answered.as_mut().poll(context)
+        })
+        .await
     }
 
     /// Takes one wish through the committer.

@@ -10,6 +10,7 @@ mod lane;
 mod memory;
 pub(crate) mod post;
 mod queue;
+mod unstopped;
 
 use sha2::{Digest as _, Sha256};
 use simplebank_core::{
