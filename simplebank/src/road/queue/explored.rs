@@ -36,8 +36,13 @@ use self::lock_timeout::LockTimeout;
 use super::*;
 use crate::road::{Mode, Refusal, Wish, lane::Commit};
 
-const OPTIONS: CommitterOptions =
-    CommitterOptions { queue_max: 5, batch_max: 2, lanes: 1, wait_max: Duration::from_secs(3_600) };
+const OPTIONS: CommitterOptions = CommitterOptions {
+    queue_max: 5,
+    batch_max: 2,
+    lanes: 1,
+    wait_max: Duration::from_secs(3_600),
+    callers_serve: false,
+};
 /// Half of them chosen at random, half with few changes of who runs, at the worst moments (PCT). `SCHEDULES` in the
 /// environment says otherwise: 100,000 take two minutes.
 const SCHEDULES: usize = 5_000;
