@@ -12,6 +12,7 @@ mod observe;
 mod savepoint;
 mod schema;
 mod schema_post;
+mod schema_post_one;
 mod statements;
 mod transact;
 mod unknown;

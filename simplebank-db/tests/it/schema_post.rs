@@ -2,12 +2,12 @@
 //! that is fine.
 
 use simplebank_db::testing::TestDatabase;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgExecutor};
 
 use crate::schema::{id, ledger, refusal};
 
 /// The arguments of a call.
-type Arguments = Vec<(&'static str, String)>;
+pub(crate) type Arguments = Vec<(&'static str, String)>;
 
 /// `{…}` of ids that end so.
 fn ids(tails: &[&str]) -> String {
@@ -20,7 +20,7 @@ fn list(values: &str) -> String {
 }
 
 /// Alice pays 30 of her 100 to bob, who has nothing, under the key `fresh`.
-fn payment() -> Arguments {
+pub(crate) fn payment() -> Arguments {
     let hash = format!(r#"\\x{}"#, "00".repeat(32));
     vec![
         ("at", "now()".to_owned()),
@@ -101,14 +101,15 @@ fn nothing_moves(changes: &[(&'static str, String)]) -> Arguments {
     with(&[none.as_slice(), &firsts, changes].concat())
 }
 
-fn call(arguments: &Arguments) -> String {
+/// A call of the function.
+pub(crate) fn call(function: &str, arguments: &Arguments) -> String {
     let arguments: Vec<String> =
         arguments.iter().map(|(name, value)| format!("{name} => {value}")).collect();
-    format!("select simplebank.post({})", arguments.join(", "))
+    format!("select simplebank.{function}({})", arguments.join(", "))
 }
 
 /// Every row that a call could have written, as text.
-async fn rows(owner: &PgPool) -> Vec<String> {
+pub(crate) async fn rows(owner: impl PgExecutor<'_>) -> Vec<String> {
     let sql = "select t::text from simplebank.accounts t union all select t::text from simplebank.transfers t
         union all select t::text from simplebank.entries t union all select t::text from simplebank.idempotency t order by 1";
     sqlx::query_scalar(sql).fetch_all(owner).await.unwrap()
@@ -116,23 +117,32 @@ async fn rows(owner: &PgPool) -> Vec<String> {
 
 /// What the application is answered, if it is not refused.
 async fn post(database: &TestDatabase, arguments: &Arguments) -> bool {
-    sqlx::query_scalar(AssertSqlSafe(call(arguments)))
+    sqlx::query_scalar(AssertSqlSafe(call("post", arguments)))
         .fetch_one(database.db().pool())
         .await
         .unwrap()
 }
 
-/// Each of these is refused with the SQLSTATE and changes nothing; the payment itself passes afterwards.
 async fn check_refused(cases: Vec<(&str, Arguments)>) {
+    check_refused_by("post", cases, &payment()).await;
+}
+
+/// Each of these calls is refused with the SQLSTATE and changes nothing; the payment itself passes afterwards.
+pub(crate) async fn check_refused_by(
+    function: &str,
+    cases: Vec<(&str, Arguments)>,
+    payment: &Arguments,
+) {
     let (database, owner) = ledger().await;
     let before = rows(&owner).await;
     for (code, arguments) in cases {
-        let sql = call(&arguments);
+        let sql = call(function, &arguments);
         let found = refusal(database.db().pool(), &sql).await.map(|(code, _)| code);
         assert_eq!(found.as_deref(), Some(code), "{sql}");
         assert_eq!(rows(&owner).await, before, "{sql}");
     }
-    assert!(post(&database, &payment()).await);
+    let sql = call(function, payment);
+    assert_eq!(refusal(database.db().pool(), &sql).await, None, "{sql}");
     assert_ne!(rows(&owner).await, before);
 }
 
@@ -214,7 +224,7 @@ fn two_payments() -> Arguments {
 }
 
 /// The arguments, with others in the place of some of them.
-fn altered(arguments: &Arguments, changes: &[(&'static str, String)]) -> Arguments {
+pub(crate) fn altered(arguments: &Arguments, changes: &[(&'static str, String)]) -> Arguments {
     let mut arguments = arguments.clone();
     for (name, value) in changes {
         let argument = arguments.iter_mut().find(|(other, _)| other == name);
@@ -498,7 +508,7 @@ async fn what_was_decided_on_something_else_writes_nothing_and_says_so() {
         ("keys", list("k2")),
         ("transfer_ids", ids(&["d3"])),
     ]);
-    let again = call(&again);
+    let again = call("post", &again);
     let (code, _) = refusal(database.db().pool(), &again).await.unwrap();
     assert_eq!(code, changed);
     let revisions = "select revision from simplebank.accounts where revision <> 0";
@@ -509,7 +519,7 @@ async fn what_was_decided_on_something_else_writes_nothing_and_says_so() {
 async fn nobody_else_calls_it() {
     let (_database, owner) = ledger().await;
     let sql = "select count(*) from pg_catalog.pg_proc p, aclexplode(p.proacl) a
-        where p.pronamespace = 'simplebank'::regnamespace and p.proname = 'post'
+        where p.pronamespace = 'simplebank'::regnamespace and p.proname in ('post', 'post_one')
           and a.grantee not in (p.proowner, 'simplebank_app'::regrole)";
     assert_eq!(sqlx::query_scalar::<_, i64>(sql).fetch_one(&owner).await.unwrap(), 0);
 }
@@ -520,7 +530,7 @@ async fn a_call_without_one_of_its_lists_writes_nothing() {
     let (database, owner) = ledger().await;
     let before = rows(&owner).await;
     for (name, _) in payment() {
-        let sql = call(&with(&[(name, "null".to_owned())]));
+        let sql = call("post", &with(&[(name, "null".to_owned())]));
         let answer: Option<bool> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
             .fetch_one(database.db().pool())
             .await

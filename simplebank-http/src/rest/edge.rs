@@ -3,7 +3,7 @@
 use std::{str::FromStr, sync::Arc, time::Instant};
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header},
     middleware::{Next, from_fn, from_fn_with_state},
@@ -99,29 +99,31 @@ pub struct Edge {
     pub rate_limits: Option<RateLimits>,
 }
 
-/// How clients are told from one another.
+/// What [`receive`] knows of the world outside.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(super) struct Outside {
     proxies: Proxies,
     rates: Option<Arc<Rates>>,
+    allowed_origins: AllowedOrigins,
 }
 
 /// Puts everything around `routes` that every request needs, and answers where they have no answer.
+///
+/// Few layers do it all: each makes a request's way longer by a copy of all that are within it.
 pub(super) fn surround(routes: Router, edge: Edge) -> Router {
     let Edge { allowed_origins, proxies, rate_limits } = edge;
-    let rates = rate_limits.map(|limits| Arc::new(Rates::new(limits)));
-    let clients = Arc::new(Clients { proxies, rates });
     let routes = routes
         .fallback(async || Refusal::RouteNotFound)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        .layer(from_fn(isolate))
-        .layer(from_fn(limit));
-    // Whoever reads the cookie looks whether the page that has sent it is one of them.
-    let routes = routes.layer(Extension(AllowedOrigins(allowed_origins.as_slice().into())));
+        .layer(from_fn(admit));
     let routes =
         if allowed_origins.is_empty() { routes } else { routes.layer(cors(&allowed_origins)) };
-    let routes = routes.layer(from_fn(framing)).layer(from_fn(headers));
-    routes.layer(from_fn_with_state(clients, trace))
+    let outside = Outside {
+        proxies,
+        rates: rate_limits.map(|limits| Arc::new(Rates::new(limits))),
+        allowed_origins: AllowedOrigins(allowed_origins.into()),
+    };
+    routes.layer(from_fn_with_state(Arc::new(outside), receive))
 }
 
 fn cors(allowed_origins: &[Origin]) -> CorsLayer {
@@ -144,16 +146,19 @@ fn cors(allowed_origins: &[Origin]) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(CORS_MAX_AGE_S))
 }
 
-/// Names the request and its client, and logs what was asked and answered: no bodies, no tokens, no addresses, no queries.
-pub(super) async fn trace(
-    State(clients): State<Arc<Clients>>,
+/// Names the request and its client, refuses it if two could read it differently, puts the security headers on whatever is
+/// answered, and logs what was asked and answered: no bodies, no tokens, no addresses, no queries.
+async fn receive(
+    State(outside): State<Arc<Outside>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let client = Client::of(&request, &clients.proxies, &id, clients.rates.clone());
+    let client = Client::of(&request, &outside.proxies, &id, outside.rates.clone());
     request.extensions_mut().insert(client);
+    // Whoever reads the cookie looks whether the page that has sent it is one of them.
+    request.extensions_mut().insert(outside.allowed_origins.clone());
     let path = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     // Of the highest level, so that a warning names its request whatever else is logged.
     let span = tracing::error_span!(
@@ -163,7 +168,11 @@ pub(super) async fn trace(
         path,
     );
     async move {
-        let mut response = next.run(request).await;
+        let security_headers = security_headers(request.uri().path());
+        let mut response = answer(request, next).await;
+        for (name, value) in security_headers {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
         let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(status = response.status().as_u16(), latency_ms, "answered");
         response.headers_mut().insert(REQUEST_ID, id);
@@ -171,6 +180,86 @@ pub(super) async fn trace(
     }
     .instrument(span)
     .await
+}
+
+/// Answers a request, unless two servers in a row could read it as different ones (RFC 9112 §11.2).
+///
+/// Hyper takes a request with both Content-Length and Transfer-Encoding and forgets the former (hyper 1.12, `role.rs`), so
+/// the connection is closed after every chunked request, as RFC 9112 §6.1 wants it for those: nothing that stands behind
+/// one is ever taken for a request.
+async fn answer(request: Request, next: Next) -> Response {
+    let (mut response, is_last) = match is_chunked(&request) {
+        Ok(is_chunked) => (next.run(request).await, is_chunked),
+        Err(detail) => (Refusal::malformed_body(detail).into_response(), true),
+    };
+    if is_last {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Whether a request's body comes in chunks, or why that can't be said.
+fn is_chunked(request: &Request) -> Result<bool, &'static str> {
+    let headers = request.headers();
+    let is_http_11 = request.version() == Version::HTTP_11;
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = match (codings.next(), codings.next()) {
+        (None, _) => false,
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
+        (Some(_), _) => return Err("only the transfer coding chunked is understood"),
+    };
+    if is_http_11 && headers.get_all(header::HOST).iter().count() != 1 {
+        return Err("a request has one header Host");
+    }
+    Ok(is_chunked)
+}
+
+/// What a browser must know of every answer: it is what it says it is, in no frame, and tells no other site.
+fn security_headers(path: &str) -> [(HeaderName, &'static str); 6] {
+    let is_page = path.starts_with("/docs");
+    let is_document = is_page || path == "/openapi.json";
+    let policy = if is_page {
+        // Swagger UI styles its elements itself and has pictures in its style sheet.
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    };
+    [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, if is_document { "no-cache" } else { "no-store" }),
+    ]
+}
+
+/// Turns away whoever tries passwords and codes too often, and runs the request in a task of its own.
+///
+/// A panic ends the task and nothing else. And when a client hangs up, hyper drops this future but not the task, so what
+/// has been begun on the database is finished in an orderly way (design D2).
+async fn admit(request: Request, next: Next) -> Response {
+    if let Err(refusal) = limit(&request) {
+        return refusal.into_response();
+    }
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(is_panic = error.is_panic(), "the request's task did not finish");
+            Refusal::Panicked.into_response()
+        }
+    }
+}
+
+/// Counts a request where passwords and codes are tried.
+fn limit(request: &Request) -> Result<(), Refusal> {
+    let Some(client) = request.extensions().get::<Client>() else { return Ok(()) };
+    let Some(rates) = &client.rates else { return Ok(()) };
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is_entry =
+        ENTRIES.iter().any(|(method, entry)| *entry == path && method == request.method());
+    if is_entry { rates.enter(client.address) } else { Ok(()) }
 }
 
 /// The id that the client gave, if it is one short visible token; otherwise a new one.
@@ -193,89 +282,6 @@ fn new_request_id() -> Uuid {
     // Without randomness the time still tells requests apart well enough for a log.
     let random = crate::random::bytes().unwrap_or_default();
     Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or(0), &random).into_uuid()
-}
-
-/// What a browser must know of every answer: it is what it says it is, in no frame, and tells no other site.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_page = path.starts_with("/docs");
-    let is_document = is_page || path == "/openapi.json";
-    let mut response = next.run(request).await;
-    let policy = if is_page {
-        // Swagger UI styles its elements itself and has pictures in its style sheet.
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    } else {
-        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-    };
-    let fixed = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, if is_document { "no-cache" } else { "no-store" }),
-    ];
-    for (name, value) in fixed {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Refuses requests that two servers in a row could read as different ones (RFC 9112 §11.2).
-///
-/// Hyper takes a request with both Content-Length and Transfer-Encoding and forgets the former (hyper 1.12, `role.rs`), so
-/// the connection is closed after every chunked request, as RFC 9112 §6.1 wants it for those: nothing that stands behind
-/// one is ever taken for a request.
-pub(super) async fn framing(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_http_11 = request.version() == Version::HTTP_11;
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let is_chunked = match (codings.next(), codings.next()) {
-        (None, _) => false,
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
-        (Some(_), _) => return refuse_framing("only the transfer coding chunked is understood"),
-    };
-    if is_http_11 && headers.get_all(header::HOST).iter().count() != 1 {
-        return refuse_framing("a request has one header Host");
-    }
-    let mut response = next.run(request).await;
-    if is_chunked {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-fn refuse_framing(detail: &'static str) -> Response {
-    let mut response = Refusal::malformed_body(detail).into_response();
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-/// Turns away whoever tries passwords and codes too often.
-pub(super) async fn limit(client: Client, request: Request, next: Next) -> Response {
-    let Some(rates) = &client.rates else { return next.run(request).await };
-    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let is_entry =
-        ENTRIES.iter().any(|(method, entry)| *entry == path && method == request.method());
-    if is_entry && let Err(refusal) = rates.enter(client.address) {
-        return refusal.into_response();
-    }
-    next.run(request).await
-}
-
-/// Runs the request in a task of its own.
-///
-/// A panic ends the task and nothing else. And when a client hangs up, hyper drops this future but not the task, so what
-/// has been begun on the database is finished in an orderly way (design D2).
-pub(super) async fn isolate(request: Request, next: Next) -> Response {
-    match tokio::spawn(next.run(request).in_current_span()).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(is_panic = error.is_panic(), "the request's task did not finish");
-            Refusal::Panicked.into_response()
-        }
-    }
 }
 
 #[cfg(test)]

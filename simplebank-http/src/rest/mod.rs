@@ -2,12 +2,12 @@
 //!
 //! A request passes, from the outside in:
 //!
-//! 1. [`edge::trace`]: a request id, a span with method, path, status and latency.
-//! 2. [`edge::headers`]: the security headers, on refusals too.
-//! 3. [`edge::framing`]: requests that could be read in two ways are refused.
+//! 1. [`edge`]: a request id, and a span with method, path, status and latency.
+//! 2. Security headers on whatever is answered, refusals too.
+//! 3. Requests that could be read in two ways are refused.
 //! 4. CORS, when origins are allowed.
-//! 5. [`edge::limit`]: who tries passwords and codes does so no more often than they may.
-//! 6. [`edge::isolate`]: a task of its own, so that a panic stays in its request and a client that hangs up tears nothing.
+//! 5. Who tries passwords and codes does so no more often than they may.
+//! 6. A task of its own, so that a panic stays in its request and a client that hangs up tears nothing.
 //! 7. The route: who asks, and whether too often, then path, query and headers, then the body. So who may not ask learns nothing else.
 
 mod accounts;

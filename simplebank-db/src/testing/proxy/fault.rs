@@ -10,7 +10,7 @@ use super::statement::Contents;
 /// COMMIT and ROLLBACK, with whatever is sent along with them, aren't counted. A *COMMIT* is a text in which a statement
 /// begins with `commit` or `end`, inside a transaction that hasn't failed; the release of a savepoint is none. Outside a
 /// transaction, a text is its own COMMIT if a statement begins with `insert`, `update`, `delete` or `merge`, or calls
-/// `simplebank.post`.
+/// `simplebank.post` and `simplebank.post_one`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection suffers when the client sends the n-th statement, counted from 1: the server hasn't seen it.

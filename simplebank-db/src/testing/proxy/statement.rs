@@ -21,7 +21,7 @@ pub(super) struct Contents {
     /// Any other statement, savepoints included.
     pub(super) others: bool,
     /// One of the others that writes, so that it is its own COMMIT where there is no transaction. What functions do can't be seen,
-    /// but for `simplebank.post`.
+    /// but for `simplebank.post` and `simplebank.post_one`.
     pub(super) writes: bool,
 }
 
@@ -63,7 +63,8 @@ impl Contents {
             ["begin", ..] | ["start", "transaction", ..] => Self { begins: true, ..nothing },
             ["commit" | "end", ..] => Self { commits: true, ..nothing },
             ["rollback" | "abort", ..] => Self { rolls_back: true, ..nothing },
-            ["insert" | "update" | "delete" | "merge", ..] | ["select", "simplebank", "post"] => {
+            ["insert" | "update" | "delete" | "merge", ..]
+            | ["select", "simplebank", "post" | "post_one"] => {
                 Self { others: true, writes: true, ..nothing }
             }
             _ => Self { others: true, ..nothing },
@@ -226,9 +227,12 @@ mod tests {
 
     #[test]
     fn what_writes_is_told_by_its_first_words() {
-        for sql in
-            ["insert into notes values (1)", " DELETE from notes", "select simplebank.post($1)"]
-        {
+        for sql in [
+            "insert into notes values (1)",
+            " DELETE from notes",
+            "select simplebank.post($1)",
+            "select simplebank.post_one($1)",
+        ] {
             assert_eq!(Contents::of(sql), Contents { writes: true, ..OTHERS }, "{sql}");
         }
         for sql in ["select 'insert'", "select simplebank.other()", "savepoint insert"] {
