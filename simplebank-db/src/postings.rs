@@ -156,7 +156,7 @@ impl<'a> One<'a> {
     ) -> Result<(), sqlx::Error> {
         let Self { transfer, first_amount, accounts: [first, second], record } = self;
         let spent = |change: &Change<'_>| change.current.spent;
-        let allowed = |change: &Change<'_>| spent(change)?.allowed.map(Amount::minor);
+        let spent_allowed = |change: &Change<'_>| spent(change)?.allowed.map(Amount::minor);
         let post = sqlx::query_scalar!(
             r#"
             select simplebank.post_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
@@ -180,7 +180,7 @@ impl<'a> One<'a> {
             first.current.held.minor(),
             spent(first).map(|spent| spent.day),
             spent(first).map(|spent| spent.amount.minor()),
-            allowed(first),
+            spent_allowed(first),
             second.current.id.as_uuid(),
             second.seen.revision,
             second.current.balance.minor(),
@@ -188,7 +188,7 @@ impl<'a> One<'a> {
             second.current.held.minor(),
             spent(second).map(|spent| spent.day),
             spent(second).map(|spent| spent.amount.minor()),
-            allowed(second),
+            spent_allowed(second),
             record.owner.as_uuid(),
             record.key.as_str(),
             &record.content_hash[..],
