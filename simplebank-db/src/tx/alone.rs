@@ -29,6 +29,11 @@ use crate::{
 /// How long a statement waits for a lock. Who finds it taken does better to take the road through a transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// Rows are looked up by their keys here. How many doesn't change the plan, so it is made once; and never is it one that reads a whole
+/// table, since an empty one grows.
+const PLANS: &str = "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; \
+                     set enable_mergejoin = off";
+
 /// A session of its own, beside the pool, for statements that are transactions by themselves. When this is dropped it is kept for
 /// who asks next, unless nobody knows what it is doing: then it is closed.
 ///
@@ -107,7 +112,7 @@ impl Session {
         let mut deadline = Deadline::new(after(spec.patience()));
         let mut connection = open::tested(db, spec.name(), &mut deadline).await?.detach();
         let marker = Marker::random();
-        let sql = spec.session_sql() + &marker.session_sql();
+        let sql = spec.session_sql() + PLANS + &marker.session_sql();
         let prepare = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection);
         deadline.wait_for(pin!(prepare)).await.ok_or_else(|| Error::Unavailable(silence()))??;
         Ok(Self { connection, marker })
