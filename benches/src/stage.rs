@@ -22,7 +22,8 @@ use crate::{
 /// The databases from which others are copied.
 pub(crate) const COURSE_TEMPLATE: &str = "course_template";
 pub(crate) const BANK_TEMPLATE: &str = "bank_template";
-/// For how long a server serves 64 connections before it is measured.
+/// For how long a server, or a bank in process, serves 64 callers before it is measured, so that it knows most customers and accounts, as
+/// one does that has not just been started.
 const ACQUAINTANCE: Schedule =
     Schedule { warm_up: Duration::ZERO, counted: Duration::from_secs(2) };
 /// The databases of a round.
@@ -146,7 +147,7 @@ impl Stage {
 
     async fn over_http(&self, case: Case, bank: &str, chooser: Chooser, keys: String) -> Measured {
         let server = self.serve(bank).await?;
-        // It is to know most customers and accounts, as one does that has not just been started, whoever pays whom later.
+        // Whoever pays whom later.
         let mut chooser = chooser;
         let (everybody, theirs) = (chooser.split_uniform(), format!("{keys}-earlier"));
         let earlier = http_client::Load {
@@ -172,16 +173,25 @@ impl Stage {
             }
             System::Course(_) | System::Http | System::Bank => in_process::open(&url).await?,
         };
-        let load = in_process::Load {
+        let mut chooser = chooser;
+        let earlier = in_process::Load {
             bank: bank.clone(),
             world: Arc::clone(&self.world),
+            tasks: 64,
+            chooser: chooser.split_uniform(),
+            keys: format!("{keys}-earlier"),
+            schedule: ACQUAINTANCE,
+        };
+        let load = in_process::Load {
             tasks: case.connections,
             chooser,
             keys,
             schedule: self.schedule,
+            ..earlier.clone()
         };
+        let earlier = in_process::run(&earlier, System::Bank).await?.acknowledged;
         let before = Meters::before(&self.cluster, None).await?;
-        let log = in_process::run(&load, case.system).await?;
+        let log = Log { earlier, ..in_process::run(&load, case.system).await? };
         let after = Meters::of_processors(&self.cluster, None);
         bank.db().close().await;
         Ok((log, before, after.and_after(&self.cluster).await?))

@@ -50,7 +50,7 @@ const fn p99(figures: &Figures) -> f64 {
 type Of = (Workload, u32, System, fn(&Figures) -> f64);
 
 /// The targets that are a ratio of two figures: number, aim, whose figure, to whose, and the limit.
-const RATIOS: [(&str, &str, Of, Of, Limit); 10] = [
+const RATIOS: [(&str, &str, Of, Of, Limit); 11] = [
     (
         "1a",
         "HTTP at 64 connections: 3 × the course's transaction at 64",
@@ -115,9 +115,16 @@ const RATIOS: [(&str, &str, Of, Of, Limit); 10] = [
         Limit::AtMost(1.0),
     ),
     (
-        "4",
+        "4a",
         "a lone client over HTTP: p50 at most 1.5 × the best single statement's",
         (Workload::Uniform, 1, System::Http, p50),
+        (Workload::Uniform, 1, System::SINGLE, p50),
+        Limit::AtMost(1.5),
+    ),
+    (
+        "4b",
+        "a lone caller in process: the same",
+        (Workload::Uniform, 1, System::Bank, p50),
         (Workload::Uniform, 1, System::SINGLE, p50),
         Limit::AtMost(1.5),
     ),
