@@ -42,8 +42,9 @@ fn markdown(machine: &Machine, options: &Compare, summary: Summary<'_>) -> Strin
     let mut text = format!(
         "# The comparison\n\n`cargo run --release -p simplebank-benches -- compare --rounds {} --seconds {}`\n\n{} \
          {} rounds of {} s each after {} s to warm up, interleaved; medians, with the lowest and the highest round in brackets; \
-         {} accounts. Each server, and each bank in process, has served 64 callers for two seconds before, so that it knows most customers and accounts. After \
-         each round all ledgers were right, and had exactly what had been acknowledged.\n",
+         {} accounts. Each server, and each bank in process but for batches, has served 64 callers for two seconds before, so that \
+         it knows most customers and accounts. After each round all ledgers were right, and had exactly what had been \
+         acknowledged.\n",
         options.rounds,
         options.seconds,
         machine.sentence(),
@@ -73,7 +74,8 @@ fn markdown(machine: &Machine, options: &Compare, summary: Summary<'_>) -> Strin
 }
 
 const EXPLANATION: &str = "Latencies are milliseconds, as the client sees them; a batch's are those of the whole call. *Per sync*: \
-transfers for each flush of the log to disk. *µs*: processor time for each transfer, of PostgreSQL, of the HTTP server, and of who \
+transfers for each flush of the log to disk; PostgreSQL tells of flushes up to a second late, so some from before are counted \
+too. *µs*: processor time for each transfer, of PostgreSQL, of the HTTP server, and of who \
 makes the load, which in process includes the bank itself. For batches the bank's queue has room for all its callers; \
 otherwise all of the bank's settings are the defaults.";
 
