@@ -50,10 +50,13 @@ async fn a_transfer_between_accounts_that_are_known_is_one_round_trip() {
     let pay = transfer(stranger.account, alice.account, 5);
     bank.transfer(&stranger.principal, key("hello"), pay).await.unwrap();
     assert_eq!(proxy.counts().round_trips - before.round_trips, 2);
-    let much = transfer(stranger.account, alice.account, 6);
-    let refused = bank.transfer(&stranger.principal, key("much"), much).await;
-    assert_eq!(code(refused), "insufficient_funds");
-    assert_eq!(proxy.counts().round_trips - before.round_trips, 3);
+    // The first of its kind on this session is made ready, by a round trip more.
+    for (key_text, round_trips) in [("much", 4), ("more", 5)] {
+        let much = transfer(stranger.account, alice.account, 6);
+        let refused = bank.transfer(&stranger.principal, key(key_text), much).await;
+        assert_eq!(code(refused), "insufficient_funds");
+        assert_eq!(proxy.counts().round_trips - before.round_trips, round_trips);
+    }
     tested.is_whole().await;
 }
 
