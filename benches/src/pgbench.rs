@@ -48,7 +48,7 @@ impl Pgbench {
             Ok(status) if status.success() => Ok(Self { program }),
             Ok(_) | Err(_) => Err(format!(
                 "there is no pgbench, neither in {} nor in PATH; install it (Debian: apt-get install postgresql, which has it; \
-                 elsewhere: postgresql-contrib), or leave it out with --only http,bank,batch",
+                 elsewhere: postgresql-contrib), or leave it out with --only http,bank,batch-1000",
                 cluster.programs().display()
             )
             .into()),
