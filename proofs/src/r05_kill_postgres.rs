@@ -29,13 +29,14 @@ pub(crate) const PROOF: Proof = Proof {
     }),
 };
 
-/// At each of them several writers have been told what isn't committed yet.
-const CONTROL_KILLS: u64 = 3;
+/// At each of them some writer may have been told what isn't committed yet; three found nothing once.
+const CONTROL_KILLS: u64 = 20;
 const CLIENTS: u64 = 16;
 const SIZE: Size = Size { customers: 32, hot: 4, connections: 16 };
 /// The server lives for fewer acknowledgements than this.
 const ACKNOWLEDGED_MAX: u64 = 200;
-/// Every so many kills, the server stays away for long; the short form has one of them.
+/// Every so many kills, the server stays away for long; the short form has one of them. A control has none, since its
+/// clients are told nothing while the server is away.
 const LONG_EVERY: u64 = 5;
 /// I10: clients are served again so soon after the server is back.
 const SERVED_LIMIT: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ async fn trial(road: Road, kills: u64) -> Report {
             break;
         }
         on(&cluster, ThrowawayCluster::crash).await;
-        let is_long = number % LONG_EVERY == LONG_EVERY - 1;
+        let is_long = road == Road::Bank && number % LONG_EVERY == LONG_EVERY - 1;
         if is_long && !load.let_down().await {
             load.log()
                 .found("I6", format!("kill {number}: nobody is told that the server is away"));
