@@ -18,8 +18,7 @@ async fn write(tx: &mut Tx<'_>, id: i32) -> Result<(), Error> {
 /// The last thing that the one session of the application said.
 async fn last_words(owner: &PgPool) -> String {
     let query = "select query from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()
-        order by state_change desc limit 1";
+        where datname = current_database() and application_name = 'simplebank'";
     sqlx::query_scalar(query).fetch_one(owner).await.unwrap()
 }
 
