@@ -132,19 +132,15 @@ where
     serde_json::to_vec(&wire).map_err(IssueError::failed)
 }
 
-/// The claims in authenticated JSON, if they are meant for what is expected and hold at `now`, give or take the leeway.
+/// The claims of a genuine token, if they are meant for what is expected and hold at `now`, give or take the leeway.
 ///
 /// All makers end here, so that no check can be in one and missing in the other.
-pub(crate) fn accept<T>(
-    json: &[u8],
+pub(crate) fn accept(
+    claims: Claims,
     expected: &Expected<'_>,
     now: OffsetDateTime,
     leeway: Leeway,
-) -> Result<Claims, Error>
-where
-    T: Into<OffsetDateTime> + DeserializeOwned,
-{
-    let claims = read::<T>(json).ok_or(Error::Invalid)?;
+) -> Result<Claims, Error> {
     let is_meant = claims.kind == expected.kind
         && claims.issuer == expected.issuer
         && claims.audience == expected.audience;
@@ -160,8 +156,8 @@ where
     Ok(claims)
 }
 
-/// The claims in JSON, if it is one object with exactly the claims that we write.
-fn read<T>(json: &[u8]) -> Option<Claims>
+/// The claims in authenticated JSON, if it is one object with exactly the claims that we write.
+pub(crate) fn read<T>(json: &[u8]) -> Option<Claims>
 where
     T: Into<OffsetDateTime> + DeserializeOwned,
 {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::{NumericDate, Parts, name, write};
 use crate::{
     Claims, Error, Expected, IssueError, KeyRing, Leeway, PublicKey, SecretKey, TokenMaker, claims,
-    ring::ByName,
+    ring::ByName, verifier::Verifier,
 };
 
 /// Makes JWTs signed with Ed25519 (RFC 8037): anybody can read them, whoever has the public key can verify them, and nobody
@@ -19,7 +19,7 @@ pub struct EdDsa {
     active: SecretKey,
     name: String,
     keys: ByName<Verifying>,
-    leeway: Leeway,
+    verifier: Verifier,
 }
 
 /// A public key as the library verifies with it.
@@ -34,21 +34,29 @@ impl EdDsa {
             active: ring.active().clone(),
             name: eddsa_name(&ring.active().public_key()),
             keys: ring.by_name(eddsa_name, verifying),
-            leeway: Leeway::NONE,
+            verifier: Verifier::default(),
         }
     }
 
     /// The same maker, which believes tokens this much before and after their times.
     #[must_use]
     pub fn with_leeway(self, leeway: Leeway) -> Self {
-        Self { leeway, ..self }
+        Self { verifier: self.verifier.with_leeway(leeway), ..self }
+    }
+
+    /// The same maker, which knows the tokens that it found genuine lately, so many at most; see
+    /// [remembering](crate#remembering).
+    #[must_use]
+    pub fn remembering(self, tokens: usize) -> Self {
+        Self { verifier: self.verifier.remembering(tokens), ..self }
     }
 
     /// What a token says, if one of the keys has made it.
-    fn open(&self, token: &str) -> Option<Vec<u8>> {
+    fn open(&self, token: &str) -> Option<Claims> {
         let parts = Parts::of(token)?;
         let key = self.keys.get(parts.header)?;
-        is_signed(key, &parts).then(|| parts.trusted_payload()).flatten()
+        let json = is_signed(key, &parts).then(|| parts.trusted_payload()).flatten()?;
+        claims::read::<NumericDate>(&json)
     }
 }
 
@@ -81,7 +89,6 @@ impl TokenMaker for EdDsa {
         expected: &Expected<'_>,
         now: OffsetDateTime,
     ) -> Result<Claims, Error> {
-        let json = claims::sized(token).and_then(|token| self.open(token));
-        claims::accept::<NumericDate>(&json.ok_or(Error::Invalid)?, expected, now, self.leeway)
+        self.verifier.verify(token, expected, now, |token| self.open(token))
     }
 }

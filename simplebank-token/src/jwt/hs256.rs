@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::{NumericDate, Parts, name, write};
 use crate::{
     Claims, Error, Expected, IssueError, KeyRing, Leeway, SymmetricKey, TokenMaker, claims,
-    ring::ByName,
+    ring::ByName, verifier::Verifier,
 };
 
 /// Makes JWTs signed with HMAC-SHA-256 (RFC 7518 §3.2): anybody can read them, nobody without the key can make or alter
@@ -21,7 +21,7 @@ pub struct Hs256 {
     active: hmac::Key,
     name: String,
     keys: ByName<hmac::Key>,
-    leeway: Leeway,
+    verifier: Verifier,
 }
 
 impl Hs256 {
@@ -33,21 +33,29 @@ impl Hs256 {
             active: hmac_key(ring.active()),
             name: hs256_name(ring.active()),
             keys: ring.by_name(hs256_name, hmac_key),
-            leeway: Leeway::NONE,
+            verifier: Verifier::default(),
         }
     }
 
     /// The same maker, which believes tokens this much before and after their times.
     #[must_use]
     pub fn with_leeway(self, leeway: Leeway) -> Self {
-        Self { leeway, ..self }
+        Self { verifier: self.verifier.with_leeway(leeway), ..self }
+    }
+
+    /// The same maker, which knows the tokens that it found genuine lately, so many at most; see
+    /// [remembering](crate#remembering).
+    #[must_use]
+    pub fn remembering(self, tokens: usize) -> Self {
+        Self { verifier: self.verifier.remembering(tokens), ..self }
     }
 
     /// What a token says, if one of the keys has made it.
-    fn open(&self, token: &str) -> Option<Vec<u8>> {
+    fn open(&self, token: &str) -> Option<Claims> {
         let parts = Parts::of(token)?;
         let key = self.keys.get(parts.header)?;
-        is_signed(key, &parts).then(|| parts.trusted_payload()).flatten()
+        let json = is_signed(key, &parts).then(|| parts.trusted_payload()).flatten()?;
+        claims::read::<NumericDate>(&json)
     }
 }
 
@@ -77,7 +85,6 @@ impl TokenMaker for Hs256 {
         expected: &Expected<'_>,
         now: OffsetDateTime,
     ) -> Result<Claims, Error> {
-        let json = claims::sized(token).and_then(|token| self.open(token));
-        claims::accept::<NumericDate>(&json.ok_or(Error::Invalid)?, expected, now, self.leeway)
+        self.verifier.verify(token, expected, now, |token| self.open(token))
     }
 }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{Rfc3339, footer, key_name, name};
 use crate::{
     Claims, Error, Expected, IssueError, KeyRing, Leeway, SecretKey, TokenMaker, claims,
-    ring::ByName,
+    ring::ByName, verifier::Verifier,
 };
 
 /// Makes PASETO v4.public tokens: anybody can read them, whoever has the public key can verify them, and nobody without the
@@ -22,7 +22,7 @@ pub struct PasetoPublic {
     active: keys::AsymmetricSecretKey<V4>,
     footer: String,
     keys: ByName<keys::AsymmetricPublicKey<V4>>,
-    leeway: Leeway,
+    verifier: Verifier,
 }
 
 impl PasetoPublic {
@@ -34,22 +34,29 @@ impl PasetoPublic {
             active: ring.active().as_v4_public().clone(),
             footer: footer(&ring.active().public_key().paserk_id()),
             keys: ring.by_name(|key| name(&key.paserk_id()), |key| key.as_v4_public().clone()),
-            leeway: Leeway::NONE,
+            verifier: Verifier::default(),
         }
     }
 
     /// The same maker, which believes tokens this much before and after their times.
     #[must_use]
     pub fn with_leeway(self, leeway: Leeway) -> Self {
-        Self { leeway, ..self }
+        Self { verifier: self.verifier.with_leeway(leeway), ..self }
+    }
+
+    /// The same maker, which knows the tokens that it found genuine lately, so many at most; see
+    /// [remembering](crate#remembering).
+    #[must_use]
+    pub fn remembering(self, tokens: usize) -> Self {
+        Self { verifier: self.verifier.remembering(tokens), ..self }
     }
 
     /// What a token says, if one of the keys has made it.
-    fn open(&self, token: &str) -> Option<String> {
+    fn open(&self, token: &str) -> Option<Claims> {
         let key = self.keys.get(key_name(token, PublicToken::HEADER)?)?;
         let token = UntrustedToken::<Public, V4>::try_from(token).ok()?;
         let trusted = PublicToken::verify(key, &token, None, None).ok()?;
-        Some(trusted.payload().to_owned())
+        claims::read::<Rfc3339>(trusted.payload().as_bytes())
     }
 }
 
@@ -67,8 +74,6 @@ impl TokenMaker for PasetoPublic {
         expected: &Expected<'_>,
         now: OffsetDateTime,
     ) -> Result<Claims, Error> {
-        let json = claims::sized(token).and_then(|token| self.open(token));
-        let json = json.ok_or(Error::Invalid)?;
-        claims::accept::<Rfc3339>(json.as_bytes(), expected, now, self.leeway)
+        self.verifier.verify(token, expected, now, |token| self.open(token))
     }
 }

@@ -11,6 +11,7 @@ mod keys;
 mod lifetime;
 mod payloads;
 mod purpose;
+mod remembered;
 mod rotation;
 mod round_trip;
 mod strangers;
