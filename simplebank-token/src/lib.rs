@@ -28,11 +28,13 @@
 //!
 //! # Remembering
 //!
-//! Whoever is shown the same tokens again and again can have a maker know those that it found genuine lately, with
-//! `remembering(tokens)`: it takes a token's SHA-256 and a look-up instead of opening it, which for a signature is a hundredth
-//! of the time. All claims are checked anew each time, against what is expected and `now`. Of all tokens at least the half of so many that were
-//! shown last are known, at most so many, made even; a clone shares them. What is kept is digests and claims, no token: some 300 bytes
-//! for each. A forgery is never kept. By default nothing is, and with 0.
+//! Whoever is shown the same tokens again and again can have a maker know those that it found genuine lately, by
+//! `remembering(tokens)`: each then costs its SHA-256 and a look-up instead of being opened. All claims are checked anew each
+//! time, against what is expected and `now`.
+//!
+//! Of all tokens it knows at least the half of so many that were shown last, and no more than so many, made even; clones share
+//! them. It keeps digests and claims, some 300 bytes for each, and no token. A forgery is never kept. Without it, or with 0,
+//! nothing is.
 //!
 //! ```
 //! use simplebank_core::{Role, SessionId, TokenId, UserId};
