@@ -21,7 +21,7 @@ async fn used_world(database: &TestDatabase) -> (Arc<World>, Vec<Line>) {
 async fn tamper(world: &World, sql: &'static str) {
     let sql = format!(
         "set session_replication_role = replica;
-         alter table simplebank.accounts drop constraint accounts_balance_check;
+         alter domain simplebank.sound_account drop constraint accounts_balance_check;
          {sql};
          reset session_replication_role"
     );

@@ -159,7 +159,7 @@ async fn a_limit_that_was_not_kept_breaks_i5() {
     bank.json(&["withdraw", &bob, "50", "EUR"]);
     bank.run(&["verify"]).ok();
     bank.tamper(&format!(
-        "alter table simplebank.accounts drop constraint accounts_balance_check; {}",
+        "alter domain simplebank.sound_account drop constraint accounts_balance_check; {}",
         set_limit(0)
     ))
     .await;

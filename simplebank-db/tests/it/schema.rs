@@ -247,6 +247,39 @@ async fn the_application_can_not_change_whose_an_account_is_or_its_currency() {
     }
 }
 
+/// Who has seen an account before is told by its revision, whoever has changed it and whatever of it.
+#[tokio::test]
+async fn whoever_changes_an_account_gives_it_another_revision() {
+    let (database, owner) = ledger().await;
+    let application = database.db().pool();
+    let revisions = async || {
+        let sql = "select revision from simplebank.accounts order by id";
+        sqlx::query_scalar::<_, i64>(sql).fetch_all(&owner).await.unwrap()
+    };
+    let mut seen = revisions().await;
+    for (pool, change) in [
+        (application, "status = 'frozen'"),
+        (application, "transfer_limit = 5, daily_limit = 10, overdraft_limit = 0"),
+        (application, "notice_from = 1"),
+        (&owner, "balance = balance"),
+        (&owner, "held = 0, spent_day = now(), spent = 1"),
+    ] {
+        let sql = format!("update simplebank.accounts set {change}");
+        assert_eq!(refusal(pool, &sql).await, None, "{change}");
+        let now = revisions().await;
+        assert!(now.iter().zip(&seen).all(|(now, seen)| now != seen), "{change}: {seen:?} {now:?}");
+        seen = now;
+    }
+    // Whoever gives it one, as a posting does, is left alone.
+    assert_eq!(refusal(&owner, "update simplebank.accounts set revision = 7").await, None);
+    assert_eq!(revisions().await, [7; 4]);
+    // The control: without the trigger nobody would notice.
+    let sql = "alter table simplebank.accounts disable trigger accounts_revision;
+               update simplebank.accounts set status = 'open'";
+    assert_eq!(refusal(&owner, sql).await, None);
+    assert_eq!(revisions().await, [7; 4]);
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[tokio::test]
 async fn what_must_not_be_is_not_stored() {
@@ -266,6 +299,22 @@ async fn what_must_not_be_is_not_stored() {
             id(account), id(transfer)
         )
     };
+    let odd = |kind: &str, hold: &str, reverses: &str| {
+        format!(
+            "insert into simplebank.transfers (id, kind, from_account_id, to_account_id, amount, currency, created_by, created_at,
+                from_version, to_version, hold_id, reverses_id)
+             values ({}, '{kind}', {}, {}, 1, 'EUR', {}, now(), 2, 1, {hold}, {reverses})",
+            id("d3"), id("a1"), id("b1"), id("0a")
+        )
+    };
+    let answer = |transfer: &str, rejection: &str, subject: &str| {
+        format!(
+            "insert into simplebank.idempotency
+                (owner_id, key, content_hash, transfer_id, rejection_code, rejection_subject_id, created_at)
+             values ({}, 'l', decode(repeat('00', 32), 'hex'), {transfer}, {rejection}, {subject}, now())",
+            id("0a")
+        )
+    };
     let account = |owner: &str, kind: &str, currency: &str| {
         format!(
             "insert into simplebank.accounts (id, kind, owner_id, currency, created_at)
@@ -277,6 +326,13 @@ async fn what_must_not_be_is_not_stored() {
         (transfer("a1", "b1", 0, "EUR"), "23514", "transfers_amount_check"),
         (transfer("a1", "b1", -1, "EUR"), "23514", "transfers_amount_check"),
         (transfer("a1", "a1", 1, "EUR"), "23514", "transfers_two_accounts_check"),
+        (odd("capture", "null", "null"), "23514", "transfers_hold_check"),
+        (odd("transfer", &id("e1"), "null"), "23514", "transfers_hold_check"),
+        (odd("reversal", "null", "null"), "23514", "transfers_reverses_check"),
+        (odd("transfer", "null", &id("d1")), "23514", "transfers_reverses_check"),
+        (answer("null", "null", "null"), "23514", "idempotency_outcome_check"),
+        (answer(&id("d1"), "'refused'", "null"), "23514", "idempotency_outcome_check"),
+        (answer(&id("d1"), "null", &id("a1")), "23514", "idempotency_rejection_check"),
         (entry("a1", 1, "d1", 1), "23505", "entries_pk"),
         (entry("a1", 0, "d1", 1), "23514", "entries_version_check"),
         (entry("b1", 1, "d1", 0), "23514", "entries_amount_check"),
@@ -355,6 +411,8 @@ async fn what_must_not_be_is_not_stored() {
         transfer("a1", "b1", 1, "EUR"),
         entry("b1", 1, "d2", 1),
         account(&alice, "customer", "CHF"),
+        odd("reversal", "null", &id("d1")),
+        answer("null", "'refused'", &id("a1")),
     ] {
         assert_eq!(refusal(&owner, &sql).await, None, "{sql}");
     }

@@ -34,7 +34,7 @@ async fn without_lock_and_check_an_account_is_overdrawn() {
     let bank = Arc::new(TestBank::new().await);
     let alice = bank.customer("alice", 100).await;
     let owner = bank.owner().await;
-    let sql = "alter table simplebank.accounts drop constraint accounts_balance_check";
+    let sql = "alter domain simplebank.sound_account drop constraint accounts_balance_check";
     sqlx::raw_sql(sql).execute(&owner).await.unwrap();
     let meet = Arc::new(tokio::sync::Barrier::new(2));
     let mut tasks = JoinSet::new();

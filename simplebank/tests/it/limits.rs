@@ -274,7 +274,7 @@ async fn without_lock_and_check_a_daily_limit_is_exceeded() {
     let alice = bank.customer("alice", 1_000).await;
     set(&bank, alice.account, per_day(100)).await.unwrap();
     let owner = bank.owner().await;
-    let sql = "alter table simplebank.accounts drop constraint accounts_spent_allowed_check;
+    let sql = "alter domain simplebank.sound_account drop constraint accounts_spent_allowed_check;
         update simplebank.accounts set spent_day = '2026-01-01', spent = 0, spent_allowed = 100 where kind = 'customer'";
     sqlx::raw_sql(sql).execute(&owner).await.unwrap();
     bank.is_whole().await;

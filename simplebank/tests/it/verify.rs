@@ -58,7 +58,7 @@ async fn each_kind_of_tampering_is_found() {
         (Balanced, format!("update simplebank.transfers set amount = amount + 1 where id = {newest}")),
         (Balanced, format!("delete from simplebank.transfers where id = {newest}")),
         (Balanced, format!("update simplebank.transfers set currency = 'USD' where id = {newest}")),
-        (Balanced, format!("alter table simplebank.transfers drop constraint transfers_two_accounts_check;
+        (Balanced, format!("alter domain simplebank.sound_transfer drop constraint transfers_two_accounts_check;
             update simplebank.transfers set to_account_id = from_account_id where id = {newest}")),
         (Acknowledged, "delete from simplebank.idempotency where key = 'k1'".to_owned()),
         (Acknowledged, "update simplebank.idempotency set content_hash = decode(repeat('00', 32), 'hex') where key = 'k1'".to_owned()),

@@ -145,7 +145,7 @@ async fn tampering_with_holds_is_found() {
         (Promised, "account", format!("delete from simplebank.holds where id = {open}")),
         (Promised, "account", format!("update simplebank.holds set state = 'expired' where id = {open}")),
         (Promised, "account", format!("update simplebank.holds set state = 'open' where id = {expired}")),
-        (WithinLimit, "account", format!("alter table simplebank.accounts drop constraint accounts_balance_check;
+        (WithinLimit, "account", format!("alter domain simplebank.sound_account drop constraint accounts_balance_check;
             update simplebank.holds set amount = 100000 where id = {open};
             update simplebank.accounts set held = 100000 where id = {alice}")),
         (Promised, "transfer", format!("update simplebank.holds set captured_by = {NIL} where id = {captured}")),
@@ -214,7 +214,7 @@ async fn tampering_with_limits_is_found() {
         (WithinLimit, "account", format!("update simplebank.accounts set overdraft_limit = 1000 where id = {bob}")),
         (WithinLimit, "account", format!("update simplebank.accounts set daily_limit = null where id = {bob}")),
         (WithinLimit, "account", format!("update simplebank.accounts set transfer_limit = 7 where id = {bob}")),
-        (WithinLimit, "account", format!("alter table simplebank.accounts drop constraint accounts_spent_allowed_check;
+        (WithinLimit, "account", format!("alter domain simplebank.sound_account drop constraint accounts_spent_allowed_check;
             update simplebank.accounts set spent = 501 where id = {bob}")),
     ])
     .await;
