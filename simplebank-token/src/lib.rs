@@ -26,16 +26,6 @@
 //!
 //! Secrets don't print and are wiped from memory when dropped; weak and published ones are refused.
 //!
-//! # Remembering
-//!
-//! Whoever is shown the same tokens again and again can have a maker know those that it found genuine lately, by
-//! `remembering(tokens)`: each then costs its SHA-256 and a look-up instead of being opened. All claims are checked anew each
-//! time, against what is expected and `now`.
-//!
-//! Of all tokens it knows at least the half of so many that were shown last, and no more than so many, made even; clones share
-//! them. It keeps digests and claims, some 300 bytes for each, and no token. A forgery is never kept. Without it, or with 0,
-//! nothing is.
-//!
 //! ```
 //! use simplebank_core::{Role, SessionId, TokenId, UserId};
 //! use simplebank_token::{Claims, Error, Expected, PasetoLocal, SymmetricKey, TokenKind, TokenMaker};
@@ -80,6 +70,16 @@
 //! [7515](https://www.rfc-editor.org/rfc/rfc7515) (JWS), [7517](https://www.rfc-editor.org/rfc/rfc7517) (JWK),
 //! [7638](https://www.rfc-editor.org/rfc/rfc7638) (thumbprints), [8037](https://www.rfc-editor.org/rfc/rfc8037) (EdDSA in them)
 //! and [8725](https://www.rfc-editor.org/rfc/rfc8725) (how JWTs go wrong).
+//!
+//! # Remembering
+//!
+//! Whoever is shown the same tokens again and again can have a maker know those that it found genuine lately, by
+//! `remembering(tokens)`: each then costs its SHA-256 and a look-up instead of being opened. All claims are checked anew each
+//! time, against what is expected and `now`.
+//!
+//! Of all tokens it knows at least the half of so many that were shown last, and no more than so many, made even; clones share
+//! them. It keeps digests and claims, some 300 bytes for each, and no token. A forgery is never kept. Without it, or with 0,
+//! nothing is.
 
 mod claims;
 mod error;
