@@ -42,8 +42,8 @@ fn markdown(machine: &Machine, options: &Compare, summary: Summary<'_>) -> Strin
     let mut text = format!(
         "# The comparison\n\n`cargo run --release -p simplebank-benches -- compare --rounds {} --seconds {}`\n\n{} \
          {} rounds of {} s each after {} s to warm up, interleaved; medians, with the lowest and the highest round in brackets; \
-         {} accounts. Each server, and each bank in process but for batches, has served 64 callers for two seconds before, so that \
-         it knows most customers and accounts. After each round all ledgers were right, and had exactly what had been \
+         {} accounts. Each server, and each bank in process but for batches, has served 64 callers for two seconds before, by whom \
+         every account pays the next in turn, so that it knows the customers and accounts. After each round all ledgers were right, and had exactly what had been \
          acknowledged.\n",
         options.rounds,
         options.seconds,

@@ -22,8 +22,8 @@ use crate::{
 /// The databases from which others are copied.
 pub(crate) const COURSE_TEMPLATE: &str = "course_template";
 pub(crate) const BANK_TEMPLATE: &str = "bank_template";
-/// For how long a server, or a bank in process, serves 64 callers before it is measured, so that it knows most customers and accounts, as
-/// one does that has not just been started.
+/// For how long a server, or a bank in process, lets every account pay the next, by 64 callers, before it is measured: then it knows the
+/// customers and accounts, as one does that has not just been started.
 const ACQUAINTANCE: Schedule =
     Schedule { warm_up: Duration::ZERO, counted: Duration::from_secs(2) };
 /// The databases of a round.
@@ -149,7 +149,7 @@ impl Stage {
         let server = self.serve(bank).await?;
         // Whoever pays whom later.
         let mut chooser = chooser;
-        let (everybody, theirs) = (chooser.split_uniform(), format!("{keys}-earlier"));
+        let (everybody, theirs) = (chooser.split_in_turn(), format!("{keys}-earlier"));
         let earlier = http_client::Load {
             schedule: ACQUAINTANCE,
             ..self.http_load(&server, 64, everybody, theirs)
@@ -178,7 +178,7 @@ impl Stage {
             bank: bank.clone(),
             world: Arc::clone(&self.world),
             tasks: 64,
-            chooser: chooser.split_uniform(),
+            chooser: chooser.split_in_turn(),
             keys: format!("{keys}-earlier"),
             schedule: ACQUAINTANCE,
         };

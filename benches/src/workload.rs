@@ -1,5 +1,10 @@
 //! Who pays whom.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use clap::ValueEnum;
 
 use crate::{
@@ -60,7 +65,9 @@ pub(crate) struct Chooser {
     workload: Workload,
     accounts: u64,
     /// The probability of each account and all before it; empty unless the law is Zipf's.
-    cumulative: std::sync::Arc<[f64]>,
+    cumulative: Arc<[f64]>,
+    /// Who pays next, where everybody pays in turn.
+    turn: Option<Arc<AtomicU64>>,
     random: Random,
 }
 
@@ -71,7 +78,7 @@ impl Chooser {
             Workload::Zipf => cumulative(accounts),
             Workload::Uniform | Workload::Hot => [].into(),
         };
-        Self { workload, accounts: accounts.into(), cumulative, random }
+        Self { workload, accounts: accounts.into(), cumulative, turn: None, random }
     }
 
     /// One for somebody else, who chooses independently.
@@ -79,26 +86,40 @@ impl Chooser {
         Self { random: self.random.split(), ..self.clone() }
     }
 
-    /// One for somebody else, who chooses among all accounts alike.
-    pub(crate) fn split_uniform(&mut self) -> Self {
-        Self { workload: Workload::Uniform, ..self.split() }
+    /// One by which, with all that are split from it, every account pays the next in turn.
+    pub(crate) fn split_in_turn(&mut self) -> Self {
+        Self { turn: Some(Arc::default()), ..self.split() }
     }
 
     /// The next transfer: always between two accounts.
     pub(crate) fn next(&mut self) -> Choice {
+        let (from, to) = match &self.turn {
+            Some(turn) => {
+                let from = turn.fetch_add(1, Ordering::Relaxed) % self.accounts;
+                (from, self.neighbour(from))
+            }
+            None => self.pair(),
+        };
+        let amount = u32::try_from(1 + self.random.below(AMOUNT_MAX)).unwrap_or(1);
+        Choice { from: index(from), to: index(to), amount }
+    }
+
+    fn pair(&mut self) -> (u64, u64) {
         let from = self.account();
         let to = match self.workload {
             Workload::Uniform | Workload::Zipf => self.account(),
             Workload::Hot => 0,
         };
         // As in the scripts of pgbench: who would pay themselves pays their neighbour, and into the hot account the neighbour pays.
-        let (from, to) = match (from == to, self.workload) {
+        match (from == to, self.workload) {
             (false, _) => (from, to),
             (true, Workload::Hot) => (1, to),
-            (true, Workload::Uniform | Workload::Zipf) => (from, (from + 1) % self.accounts),
-        };
-        let amount = u32::try_from(1 + self.random.below(AMOUNT_MAX)).unwrap_or(1);
-        Choice { from: index(from), to: index(to), amount }
+            (true, Workload::Uniform | Workload::Zipf) => (from, self.neighbour(from)),
+        }
+    }
+
+    const fn neighbour(&self, account: u64) -> u64 {
+        (account + 1) % self.accounts
     }
 
     fn account(&mut self) -> u64 {
@@ -113,7 +134,7 @@ impl Chooser {
     }
 }
 
-fn cumulative(accounts: u32) -> std::sync::Arc<[f64]> {
+fn cumulative(accounts: u32) -> Arc<[f64]> {
     let mut sum = 0.0;
     let sums: Vec<f64> = (1..=accounts)
         .map(|rank| {
@@ -148,5 +169,16 @@ mod tests {
         let (from, to) = shares(Workload::Zipf);
         assert!((0.12..0.15).contains(&from) && (0.10..0.14).contains(&to), "{from} {to}");
         assert_eq!(shares(Workload::Hot), (0.0, 1.0));
+    }
+    #[test]
+    fn in_turn_every_account_pays_and_is_paid_once() {
+        let mut whole = Chooser::new(Workload::Hot, 10, Random::from_seed(1)).split_in_turn();
+        let mut halves = [whole.split(), whole.split()];
+        let pairs: Vec<_> = (0..10)
+            .flat_map(|_| halves.each_mut().map(Chooser::next))
+            .map(|choice| (choice.from, choice.to))
+            .collect();
+        let once: Vec<_> = (0..10).map(|from| (from, (from + 1) % 10)).collect();
+        assert_eq!(pairs, [once.clone(), once].concat());
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of the binary: flags and environment variables, one source for both and for `--help`.
 
-use std::{env, fmt, net::SocketAddr, num::NonZeroU32, time::Duration};
+use std::{env, fmt, net::SocketAddr, num::NonZeroU32, thread, time::Duration};
 
 use clap::{
     CommandFactory as _, FromArgMatches as _, Parser, ValueEnum,
@@ -58,6 +58,11 @@ pub struct Config {
     #[arg(long, value_name = "NUMBER", env, default_value_t = 1024, help_heading = "HTTP",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub connections_max: u32,
+    /// How many threads answer requests [default: half as many as there are processors, since a database on the same machine
+    /// needs the others].
+    #[arg(long, value_name = "NUMBER", env, help_heading = "HTTP",
+        value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub server_threads: Option<u32>,
     /// How long running requests may go on when the server is stopped, such as 10s.
     #[arg(long, value_name = "DURATION", env, default_value = "10s", help_heading = "HTTP",
         value_parser = parse_shutdown_deadline)]
@@ -299,6 +304,14 @@ impl Config {
         }
     }
 
+    /// How many threads answer requests: at least one.
+    #[must_use]
+    pub fn server_threads(&self) -> usize {
+        let half = || thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        let asked_for = self.server_threads.map(|threads| usize::try_from(threads).unwrap_or(1));
+        asked_for.unwrap_or_else(half)
+    }
+
     /// How logs are written.
     #[must_use]
     pub fn log_format(&self) -> LogFormat {
@@ -415,6 +428,15 @@ mod tests {
             let config = read(&["--http-server-address", text]).unwrap();
             assert_eq!(config.http_server_address, address.parse().unwrap(), "{text}");
         }
+    }
+
+    #[test]
+    fn half_of_the_processors_answer_requests_and_never_none() {
+        assert_eq!(read(&["--server-threads", "3"]).unwrap().server_threads(), 3);
+        let all = thread::available_parallelism().unwrap().get();
+        let threads = read(&[]).unwrap().server_threads();
+        assert!(threads >= 1 && threads <= all.div_ceil(2), "{threads} of {all}");
+        read(&["--server-threads", "0"]).unwrap_err();
     }
 
     #[test]

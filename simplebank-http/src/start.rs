@@ -117,7 +117,10 @@ pub fn main() -> ExitCode {
     let config = Config::from_process();
     let filter = EnvFilter::new(&config.log_level);
     telemetry::init(config.log_format(), filter);
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(config.server_threads())
+        .enable_all()
+        .build();
     let outcome =
         runtime.map_err(Failure::System).and_then(|runtime| runtime.block_on(run(config)));
     match outcome {

@@ -145,6 +145,7 @@ fn wrong_settings_are_refused_by_name() {
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "a=b=c"),
         ("CONNECTIONS_MAX", "0"),
+        ("SERVER_THREADS", "0"),
         ("DATABASE_CONNECTIONS_MAX", "many"),
         ("SHUTDOWN_DEADLINE", "-1s"),
         ("DATABASE_WAIT", "1ms"),

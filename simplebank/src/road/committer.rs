@@ -25,7 +25,7 @@ use simplebank_db::{
     self as db, Constraint, TxSpec, accounts,
     tx::{Doubt, NotWritten},
 };
-use tokio::sync::oneshot;
+use tokio::{join, sync::oneshot};
 
 use super::{
     Done, Group, GroupAnswer, Mode, Wish,
@@ -276,8 +276,11 @@ impl Bank {
             found.into_iter().for_each(|account| memory.put(account));
         }
         let Some(guess) = Guess::new(groups, at, memory) else { return Tried::Failed(None) };
-        guess.remember(memory);
-        let Err(error) = alone.write(&guess.batch(), at.now).await else {
+        // Once it is on its way, the database works while this does.
+        let batch = guess.batch();
+        let write = alone.write(&batch, at.now);
+        let (written, ()) = join!(biased; write, async { guess.remember(memory) });
+        let Err(error) = written else {
             return Tried::Done(guess.into_answers());
         };
         self.forget(groups);
