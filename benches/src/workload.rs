@@ -170,6 +170,7 @@ mod tests {
         assert!((0.12..0.15).contains(&from) && (0.10..0.14).contains(&to), "{from} {to}");
         assert_eq!(shares(Workload::Hot), (0.0, 1.0));
     }
+
     #[test]
     fn in_turn_every_account_pays_and_is_paid_once() {
         let mut whole = Chooser::new(Workload::Hot, 10, Random::from_seed(1)).split_in_turn();
